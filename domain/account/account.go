@@ -1,0 +1,110 @@
+// Package account keeps the double entry: a small chart of accounts, and the
+// balanced postings that each financial event amounts to.
+package account
+
+import (
+	"github.com/google/uuid"
+
+	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/money"
+	"github.com/daybook-ledger/daybook/domain/tax"
+)
+
+// Account names an account of the chart.
+type Account string
+
+// The accounts.
+const (
+	// Receivables is what customers owe: the sum of all open amounts.
+	Receivables Account = "receivables"
+	// Cash is money received.
+	Cash Account = "cash"
+	// CustomerCredit is what the business owes to customers.
+	CustomerCredit Account = "customer-credit"
+	// Prepayments holds what was paid before issue, until it is deducted from
+	// an invoice.
+	Prepayments Account = "prepayments"
+	// TaxPayable is tax charged and not yet paid on.
+	TaxPayable Account = "tax-payable"
+	// Revenue is sales net of tax.
+	Revenue Account = "revenue"
+	// Rounding is the differences from rounding amounts due.
+	Rounding Account = "rounding"
+	// BadDebt is what was written off.
+	BadDebt Account = "bad-debt"
+)
+
+// Kind is the class of an account.
+type Kind string
+
+// The kinds of accounts.
+const (
+	Asset     Kind = "asset"
+	Liability Kind = "liability"
+	Income    Kind = "income"
+	Expense   Kind = "expense"
+)
+
+// Side is the side of an account that increases it.
+type Side string
+
+// The sides.
+const (
+	Debit  Side = "debit"
+	Credit Side = "credit"
+)
+
+// Info describes an account.
+type Info struct {
+	Account Account
+	// Name is for people.
+	Name   string
+	Kind   Kind
+	Normal Side
+}
+
+// Chart lists the accounts in the order of a trial balance.
+func Chart() []Info {
+	return []Info{
+		{Cash, "Cash", Asset, Debit},
+		{Receivables, "Receivables", Asset, Debit},
+		{CustomerCredit, "Customer credit", Liability, Credit},
+		{Prepayments, "Prepayments", Liability, Credit},
+		{TaxPayable, "Tax payable", Liability, Credit},
+		{Revenue, "Revenue", Income, Credit},
+		{Rounding, "Rounding", Income, Credit},
+		{BadDebt, "Bad debt", Expense, Debit},
+	}
+}
+
+// Posting is one line of an entry.
+type Posting struct {
+	Account Account
+	// Amount is above zero for a debit, below for a credit. It is zero only
+	// with a tax mark.
+	Amount money.Amount
+	// Invoice is the invoice whose open amount a posting to Receivables
+	// changes; empty on other accounts.
+	Invoice uuid.UUID
+	// Tax marks a posting to TaxPayable; nil on other accounts.
+	Tax *TaxMark
+}
+
+// TaxMark says what a posting to TaxPayable is the tax of. The tax report is
+// the sum of these by rate: the taxable amounts, and the postings' amounts with
+// the sign turned.
+type TaxMark struct {
+	Rate tax.Rate
+	// Taxable is above zero for sales, below for credit notes.
+	Taxable money.Amount
+}
+
+// Entry is one balanced entry of the journal.
+type Entry struct {
+	// Document is the stream of the invoice or credit note that is posted.
+	Document domain.StreamID
+	Customer uuid.UUID
+	// Date is the document's business date.
+	Date     domain.Date
+	Postings []Posting
+}

@@ -1,0 +1,133 @@
+package account
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/credit"
+	"github.com/daybook-ledger/daybook/domain/invoice"
+	"github.com/daybook-ledger/daybook/domain/money"
+	"github.com/daybook-ledger/daybook/domain/tax"
+)
+
+// ErrUnbalanced means that an entry's debits and credits differ in a currency.
+var ErrUnbalanced = errors.New("account: the entry does not balance")
+
+// Post gives the entries that an event of a stream amounts to, none for an
+// event without financial effect. A credit note is posted by its own event
+// alone: those that it causes in the streams of its invoice and customer have
+// no entries. Every entry that is returned balances in each currency.
+func Post(e domain.Event, stream domain.StreamID) ([]Entry, error) {
+	entry := Entry{Document: stream}
+	var err error
+	switch e := e.(type) {
+	case *invoice.Issued:
+		entry.Customer, entry.Date = e.Content.Customer, e.Date
+		entry.Postings, err = postInvoice(e, stream.ID)
+	case *credit.Issued:
+		entry.Customer, entry.Date = e.Content.Customer, e.Date
+		entry.Postings, err = postCredit(e)
+	default:
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("account: post %s: %w", e.EventType(), err)
+	}
+	if err := entry.Check(); err != nil {
+		return nil, err
+	}
+	return []Entry{entry}, nil
+}
+
+// Check gives ErrUnbalanced unless the postings sum to nothing in each
+// currency.
+func (e Entry) Check() error {
+	seen := make(map[money.Currency]bool, 1)
+	for _, p := range e.Postings {
+		currency := p.Amount.Currency()
+		if seen[currency] {
+			continue
+		}
+		seen[currency] = true
+		var amounts []money.Amount
+		for _, q := range e.Postings {
+			if q.Amount.Currency() == currency {
+				amounts = append(amounts, q.Amount)
+			}
+		}
+		sum, err := money.Sum(currency, amounts...)
+		if err != nil {
+			return fmt.Errorf("account: add up %s: %w", e.Document, err)
+		}
+		if !sum.IsZero() {
+			return fmt.Errorf("%w: %s is %s %s off", ErrUnbalanced, e.Document, sum, currency)
+		}
+	}
+	return nil
+}
+
+// postings collects the postings of an entry; the first error sticks.
+type postings struct {
+	list []Posting
+	err  error
+}
+
+func (p *postings) debit(a Account, amount money.Amount) {
+	if !amount.IsZero() {
+		p.list = append(p.list, Posting{Account: a, Amount: amount})
+	}
+}
+
+func (p *postings) credit(a Account, amount money.Amount) {
+	p.debit(a, p.neg(amount))
+}
+
+// receivable debits Receivables for an invoice.
+func (p *postings) receivable(id uuid.UUID, amount money.Amount) {
+	if !amount.IsZero() {
+		p.list = append(p.list, Posting{Account: Receivables, Amount: amount, Invoice: id})
+	}
+}
+
+// tax credits TaxPayable, also with nothing: the tax report counts what was
+// sold without tax as well.
+func (p *postings) tax(rate tax.Rate, taxable, levied money.Amount) {
+	p.list = append(p.list, Posting{
+		Account: TaxPayable, Amount: p.neg(levied), Tax: &TaxMark{Rate: rate, Taxable: taxable},
+	})
+}
+
+func (p *postings) neg(amount money.Amount) money.Amount {
+	negated, err := amount.Neg()
+	if err != nil && p.err == nil {
+		p.err = err
+	}
+	return negated
+}
+
+func postInvoice(e *invoice.Issued, id uuid.UUID) ([]Posting, error) {
+	var p postings
+	p.receivable(id, e.Totals.Due)
+	p.debit(Prepayments, e.Totals.Prepaid)
+	p.credit(Revenue, e.Totals.Net)
+	for _, s := range e.Totals.Breakdown {
+		p.tax(s.Rate, s.Taxable, s.Tax)
+	}
+	p.credit(Rounding, e.Totals.Rounding)
+	return p.list, p.err
+}
+
+func postCredit(e *credit.Issued) ([]Posting, error) {
+	var p postings
+	p.debit(Revenue, e.Totals.Net)
+	for _, s := range e.Totals.Breakdown {
+		p.tax(s.Rate, p.neg(s.Taxable), p.neg(s.Tax))
+	}
+	p.debit(Rounding, e.Totals.Rounding)
+	p.receivable(e.Invoice, p.neg(e.Applied))
+	p.credit(CustomerCredit, e.Excess)
+	return p.list, p.err
+}

@@ -1,0 +1,62 @@
+package book
+
+import (
+	"github.com/google/uuid"
+
+	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/access"
+	"github.com/daybook-ledger/daybook/domain/money"
+)
+
+// Open begins a book, with its two number series. Any principal may give it
+// where there is no book yet.
+type Open struct {
+	Book     uuid.UUID      `json:"book"`
+	Seller   Seller         `json:"seller"`
+	Currency money.Currency `json:"currency"`
+	Owner    string         `json:"owner"`
+	Origin   string         `json:"origin,omitempty"`
+}
+
+// CommandType implements domain.Command.
+func (*Open) CommandType() string { return "book.open" }
+
+// Stream implements domain.Command.
+func (c *Open) Stream() domain.StreamID { return Stream(c.Book) }
+
+// ChangeSeller replaces the seller on documents issued from now on.
+type ChangeSeller struct {
+	Book   uuid.UUID `json:"book"`
+	Seller Seller    `json:"seller"`
+}
+
+// CommandType implements domain.Command.
+func (*ChangeSeller) CommandType() string { return "book.change-seller" }
+
+// Stream implements domain.Command.
+func (c *ChangeSeller) Stream() domain.StreamID { return Stream(c.Book) }
+
+// Grant gives a principal a role, in place of any that it has.
+type Grant struct {
+	Book      uuid.UUID   `json:"book"`
+	Principal string      `json:"principal"`
+	Role      access.Role `json:"role"`
+}
+
+// CommandType implements domain.Command.
+func (*Grant) CommandType() string { return "book.grant" }
+
+// Stream implements domain.Command.
+func (c *Grant) Stream() domain.StreamID { return Stream(c.Book) }
+
+// Revoke takes a principal's role away.
+type Revoke struct {
+	Book      uuid.UUID `json:"book"`
+	Principal string    `json:"principal"`
+}
+
+// CommandType implements domain.Command.
+func (*Revoke) CommandType() string { return "book.revoke" }
+
+// Stream implements domain.Command.
+func (c *Revoke) Stream() domain.StreamID { return Stream(c.Book) }

@@ -1,0 +1,93 @@
+// Package book holds a book's settings: who sells, in which currency, and who
+// may do what.
+//
+// Refusals:
+//
+//	book-exists       the book is already open
+//	no-book           the book is not open yet
+//	other-book        the command names another book than the one it is given to
+//	seller-name-missing  the seller has no name
+//	last-owner        the change would leave the book without an owner
+//	unknown-principal the principal has no role to revoke
+//	unknown-role      no role has this name
+//	no-change         the principal already has the role
+//	foreign-currency  a document is not in the book's currency (given by documents)
+//	unknown-currency  the book's currency is missing
+//	principal-missing the principal has no name
+//	invalid-id        the book's id is empty
+//	unknown-country, text-too-long, too-many-lines, invalid-utf8, control-character: as in package field
+package book
+
+import (
+	"github.com/google/uuid"
+
+	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/access"
+	"github.com/daybook-ledger/daybook/domain/money"
+)
+
+// Seller is the business whose book it is, as it stands on its documents. It
+// is part of the facts: the book's own data, not that of a customer.
+type Seller struct {
+	Name string `json:"name"`
+	// Address is the lines of the address above the postcode and city.
+	Address  []string `json:"address,omitempty"`
+	City     string   `json:"city,omitempty"`
+	Postcode string   `json:"postcode,omitempty"`
+	// Country is an ISO 3166 alpha-2 code.
+	Country string `json:"country"`
+	VATID   string `json:"vat_id,omitempty"`
+	Email   string `json:"email,omitempty"`
+}
+
+// Stream is the stream of a book's settings.
+func Stream(id uuid.UUID) domain.StreamID {
+	return domain.StreamID{Kind: domain.KindBook, ID: id}
+}
+
+// Opened begins a book.
+type Opened struct {
+	Seller   Seller         `json:"seller"`
+	Currency money.Currency `json:"currency"`
+	// Owner is the principal who owns the book at first.
+	Owner string `json:"owner"`
+	// Origin is the name of the book's log, as its checkpoints bear it.
+	Origin string `json:"origin,omitempty"`
+}
+
+// EventType implements domain.Event.
+func (*Opened) EventType() string { return "book.opened" }
+
+// SellerChanged replaces the seller on documents issued from now on.
+type SellerChanged struct {
+	Seller Seller `json:"seller"`
+}
+
+// EventType implements domain.Event.
+func (*SellerChanged) EventType() string { return "book.seller-changed" }
+
+// Granted gives a principal a role, in place of any that it had.
+type Granted struct {
+	Principal string      `json:"principal"`
+	Role      access.Role `json:"role"`
+}
+
+// EventType implements domain.Event.
+func (*Granted) EventType() string { return "book.granted" }
+
+// Revoked takes a principal's role away.
+type Revoked struct {
+	Principal string `json:"principal"`
+}
+
+// EventType implements domain.Event.
+func (*Revoked) EventType() string { return "book.revoked" }
+
+// State is a book's settings. The zero State is a book not yet opened.
+type State struct {
+	Currency money.Currency `json:"currency"`
+	Seller   Seller         `json:"seller"`
+	Origin   string         `json:"origin,omitempty"`
+	// Roles holds the role of each principal.
+	Roles map[string]access.Role `json:"roles,omitempty"`
+}

@@ -1,0 +1,238 @@
+package credit
+
+import (
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/book"
+	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/domain/field"
+	"github.com/daybook-ledger/daybook/domain/invoice"
+	"github.com/daybook-ledger/daybook/domain/money"
+	"github.com/daybook-ledger/daybook/domain/series"
+	"github.com/daybook-ledger/daybook/domain/tax"
+)
+
+// Validate checks the form of the command and of its personal part.
+func (c *Issue) Validate() error {
+	if err := field.ID("credit note", c.ID); err != nil {
+		return err
+	}
+	if err := field.Date("date of issue", c.Date); err != nil {
+		return err
+	}
+	if err := field.Block("reason", c.Reason, field.MaxReason); err != nil {
+		return err
+	}
+	if c.Buyer != nil {
+		if err := field.Country(c.Buyer.Code); err != nil {
+			return err
+		}
+	}
+	if c.Personal == nil {
+		return c.Content.Validate(nil)
+	}
+	if err := field.Line("country", c.Personal.CountryText, field.MaxName); err != nil {
+		return err
+	}
+	return c.Content.Validate(c.Personal.Text)
+}
+
+// Decide implements domain.Command.
+func (c *Issue) Decide(s domain.States, m domain.Moment) ([]domain.Change, error) {
+	switch held, err := s.State(c.Stream()); {
+	case err != nil:
+		return nil, err
+	case held != nil:
+		return nil, domain.Refuse("credit-exists", "a credit note with the id %s exists already", c.ID)
+	}
+	if err := c.checkFields(); err != nil {
+		return nil, err
+	}
+	settings, buyer, err := c.Content.Parties(s, m, c.Stream())
+	if err != nil {
+		return nil, err
+	}
+	content, totals, err := c.Content.Compute()
+	if err != nil {
+		return nil, err
+	}
+	note := crediting{Issue: c, content: content, totals: totals, settings: settings, buyer: buyer}
+	if c.Invoice == uuid.Nil {
+		err = note.onAccount()
+	} else {
+		err = note.onInvoice(s)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return note.changes(s, m)
+}
+
+// checkFields refuses what does not belong on a credit note.
+func (c *Issue) checkFields() error {
+	onAccount := c.Invoice == uuid.Nil
+	switch {
+	case c.Content.DueDate != "" || c.Content.DueDays != 0:
+		return domain.Refuse("not-on-credit-note", "a credit note has no due date")
+	case !c.Content.Prepaid.IsZero():
+		return domain.Refuse("not-on-credit-note", "a credit note has no prepaid amount")
+	case onAccount && !c.Content.RoundingAmount.IsZero():
+		return domain.Refuse("not-on-credit-note", "a credit note on account has no rounding amount")
+	case onAccount && field.Blank(c.Reason):
+		return domain.Refuse("reason-missing", "a credit note on account needs a reason").
+			WithHint("say why, or name the invoice that is credited")
+	}
+	return nil
+}
+
+// crediting is a credit note about to be issued.
+type crediting struct {
+	*Issue
+	content  invoice.Content
+	totals   tax.Totals
+	settings book.State
+	buyer    customer.State
+	// number is that of the invoice; applied and excess divide the total.
+	number          string
+	applied, excess money.Amount
+}
+
+// onAccount makes all of the credit the customer's.
+func (c *crediting) onAccount() error {
+	if c.totals.Gross.IsZero() {
+		return noValue()
+	}
+	for _, subtotal := range c.totals.Breakdown {
+		if subtotal.Taxable.Sign() < 0 {
+			return negative(subtotal)
+		}
+	}
+	if !c.Imported {
+		if err := invoice.CheckVATIDs(c.settings.Seller, c.buyer, c.totals.Breakdown); err != nil {
+			return err
+		}
+	}
+	c.applied, c.excess = money.Zero(c.content.Currency), c.totals.Due
+	return nil
+}
+
+// onInvoice divides the credit between the invoice's open amount and the
+// customer. VAT ids are not asked for again: what was issued can be taken back.
+func (c *crediting) onInvoice(s domain.States) error {
+	credited, err := invoice.Load(s, c.Invoice)
+	if err != nil {
+		return err
+	}
+	if credited.Stage != invoice.StatusIssued {
+		return domain.Refuse("not-issued", "the invoice %s is %s and cannot be credited", c.Invoice, credited.Stage).
+			WithHint("edit or discard the draft instead")
+	}
+	if credited.Customer != c.content.Customer {
+		return domain.Refuse("customer-mismatch", "the invoice %s is another customer's", credited.Number)
+	}
+	if c.Date < credited.Date {
+		return domain.Refuse("before-invoice", "the date of issue %s is before %s, the date of the invoice %s",
+			c.Date, credited.Date, credited.Number)
+	}
+	if c.totals, err = fit(credited, c.content, c.totals); err != nil {
+		return err
+	}
+	c.number = credited.Number
+	c.applied = c.totals.Due
+	if c.applied.Minor() > credited.Open.Minor() {
+		c.applied = credited.Open
+	}
+	c.excess, err = c.totals.Due.Sub(c.applied)
+	return err
+}
+
+// changes gives the events: the credit note, its number, and what it does to
+// the invoice and the customer.
+func (c *crediting) changes(s domain.States, m domain.Moment) ([]domain.Change, error) {
+	number, drawn, err := series.Draw(s, m, series.Credit, series.Issuing{
+		Document: c.Stream(), Date: c.Date, Imported: c.Imported,
+	})
+	if err != nil {
+		return nil, err
+	}
+	changes := []domain.Change{{Stream: c.Stream(), Event: c.issued(number)}, drawn}
+	if c.Invoice != uuid.Nil {
+		changes = append(changes, domain.Change{
+			Stream: invoice.Stream(c.Invoice),
+			Event: &invoice.Credited{
+				Credit: c.ID, Applied: c.applied, Excess: c.excess,
+				Breakdown: c.totals.Breakdown, Rounding: c.totals.Rounding,
+			},
+		})
+	}
+	if c.excess.Sign() > 0 {
+		credited := &customer.Credited{Credit: c.ID, Amount: c.excess, Reason: c.Reason}
+		if c.Invoice == uuid.Nil {
+			credited.Breakdown = c.totals.Breakdown
+		}
+		changes = append(changes, domain.Change{
+			Stream: customer.Stream(c.content.Customer), Event: credited,
+		})
+	}
+	return changes, nil
+}
+
+func (c *crediting) issued(number string) *Issued {
+	var text *invoice.Text
+	var countryText string
+	if c.Personal != nil {
+		text, countryText = c.Personal.Text, c.Personal.CountryText
+	}
+	country, profile := invoice.Freeze(c.buyer, c.Buyer, countryText)
+	e := &Issued{
+		Number: number, Date: c.Date, SupplyDate: c.content.SupplyDate,
+		Invoice: c.Invoice, InvoiceNumber: c.number, Reason: c.Reason,
+		Seller: c.settings.Seller, BuyerCountry: country, BuyerHasVATID: c.buyer.HasVATID,
+		Content: c.content, Totals: c.totals, Applied: c.applied, Excess: c.excess,
+		Imported: c.Imported,
+	}
+	if profile != nil || text != nil {
+		e.Personal = &IssuedPersonal{Buyer: profile, Text: text}
+	}
+	if e.SupplyDate == "" {
+		e.SupplyDate = c.Date
+	}
+	return e
+}
+
+func noValue() error {
+	return domain.Refuse("no-value", "the credit note credits nothing")
+}
+
+func negative(subtotal tax.Subtotal) error {
+	return domain.Refuse("negative-credit", "the amount at %s is %s: a credit note cannot charge",
+		subtotal.Rate, subtotal.Taxable).WithHint("issue an invoice for what is charged")
+}
+
+// Load gives the state of a credit note; found is false where there is none.
+func Load(s domain.States, id uuid.UUID) (state State, found bool, err error) {
+	held, err := s.State(Stream(id))
+	if err != nil || held == nil {
+		return State{}, false, err
+	}
+	state, ok := held.(State)
+	if !ok {
+		return State{}, false, fmt.Errorf("credit: the stream of credit note %s holds a %T", id, held)
+	}
+	return state, true, nil
+}
+
+// Evolve implements domain.State.
+func (s State) Evolve(event domain.Event) (domain.State, error) {
+	e, issues := event.(*Issued)
+	if !issues || s.Number != "" {
+		return nil, domain.OutOfSequence("credit note "+s.Number, event)
+	}
+	return State{
+		Number: e.Number, Date: e.Date, Customer: e.Content.Customer,
+		Invoice: e.Invoice, Amount: e.Totals.Due,
+	}, nil
+}

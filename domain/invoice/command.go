@@ -1,0 +1,116 @@
+package invoice
+
+import (
+	"github.com/google/uuid"
+
+	"github.com/daybook-ledger/daybook/domain"
+)
+
+// Draft begins an invoice.
+type Draft struct {
+	ID       uuid.UUID `json:"id"`
+	Content  Content   `json:"content"`
+	Personal *Text     `cbor:"-" json:"personal,omitempty"`
+}
+
+// CommandType implements domain.Command.
+func (*Draft) CommandType() string { return "invoice.draft" }
+
+// Stream implements domain.Command.
+func (c *Draft) Stream() domain.StreamID { return Stream(c.ID) }
+
+// Subject implements domain.Personal.
+func (c *Draft) Subject() uuid.UUID { return c.Content.Customer }
+
+// PersonalPart implements domain.Personal.
+func (c *Draft) PersonalPart() any { return &c.Personal }
+
+// Edit replaces the content of a draft; an approved one needs approval again.
+type Edit struct {
+	ID       uuid.UUID `json:"id"`
+	Content  Content   `json:"content"`
+	Personal *Text     `cbor:"-" json:"personal,omitempty"`
+}
+
+// CommandType implements domain.Command.
+func (*Edit) CommandType() string { return "invoice.edit" }
+
+// Stream implements domain.Command.
+func (c *Edit) Stream() domain.StreamID { return Stream(c.ID) }
+
+// Subject implements domain.Personal.
+func (c *Edit) Subject() uuid.UUID { return c.Content.Customer }
+
+// PersonalPart implements domain.Personal.
+func (c *Edit) PersonalPart() any { return &c.Personal }
+
+// Approve makes a draft ready for issue.
+type Approve struct {
+	ID uuid.UUID `json:"id"`
+}
+
+// CommandType implements domain.Command.
+func (*Approve) CommandType() string { return "invoice.approve" }
+
+// Stream implements domain.Command.
+func (c *Approve) Stream() domain.StreamID { return Stream(c.ID) }
+
+// Issue issues an approved draft: it gets its number, and freezes.
+type Issue struct {
+	ID uuid.UUID `json:"id"`
+	// Date is the date of issue.
+	Date domain.Date `json:"date"`
+}
+
+// CommandType implements domain.Command.
+func (*Issue) CommandType() string { return "invoice.issue" }
+
+// Stream implements domain.Command.
+func (c *Issue) Stream() domain.StreamID { return Stream(c.ID) }
+
+// Discard ends a draft. A discarded draft keeps its external reference.
+type Discard struct {
+	ID uuid.UUID `json:"id"`
+	// Reason is a fact that is never erased, and must not name a person.
+	Reason string `json:"reason,omitempty"`
+}
+
+// CommandType implements domain.Command.
+func (*Discard) CommandType() string { return "invoice.discard" }
+
+// Stream implements domain.Command.
+func (c *Discard) Stream() domain.StreamID { return Stream(c.ID) }
+
+// Enter drafts, approves and issues an invoice at once.
+type Enter struct {
+	ID      uuid.UUID   `json:"id"`
+	Content Content     `json:"content"`
+	Date    domain.Date `json:"date"`
+	// Imported marks an invoice that another system had issued: its date may
+	// be any, and missing VAT ids are not held against it.
+	Imported bool `json:"imported,omitempty"`
+	// Buyer is the buyer's country where the document states another than the
+	// customer's.
+	Buyer    *Country       `json:"buyer,omitempty"`
+	Personal *EnterPersonal `cbor:"-" json:"personal,omitempty"`
+}
+
+// EnterPersonal is the personal part of Enter.
+type EnterPersonal struct {
+	Text *Text `json:"text,omitempty"`
+	// CountryText names the buyer's country where Enter.Buyer has no code for
+	// it.
+	CountryText string `json:"country_text,omitempty"`
+}
+
+// CommandType implements domain.Command.
+func (*Enter) CommandType() string { return "invoice.enter" }
+
+// Stream implements domain.Command.
+func (c *Enter) Stream() domain.StreamID { return Stream(c.ID) }
+
+// Subject implements domain.Personal.
+func (c *Enter) Subject() uuid.UUID { return c.Content.Customer }
+
+// PersonalPart implements domain.Personal.
+func (c *Enter) PersonalPart() any { return &c.Personal }

@@ -1,0 +1,128 @@
+package invoice
+
+import (
+	"github.com/google/uuid"
+
+	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/book"
+	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/domain/money"
+	"github.com/daybook-ledger/daybook/domain/tax"
+)
+
+// Stream is the stream of an invoice.
+func Stream(id uuid.UUID) domain.StreamID {
+	return domain.StreamID{Kind: domain.KindInvoice, ID: id}
+}
+
+// Drafted begins an invoice as a draft.
+type Drafted struct {
+	Content Content `json:"content"`
+	// Totals are the draft's as computed then; those that count are Issued's.
+	Totals   tax.Totals `json:"totals"`
+	Personal *Text      `cbor:"-" json:"personal,omitempty"`
+}
+
+// EventType implements domain.Event.
+func (*Drafted) EventType() string { return "invoice.drafted" }
+
+// Subject implements domain.Personal.
+func (e *Drafted) Subject() uuid.UUID { return e.Content.Customer }
+
+// PersonalPart implements domain.Personal.
+func (e *Drafted) PersonalPart() any { return &e.Personal }
+
+// References implements domain.Referenced.
+func (e *Drafted) References() []domain.Reference { return e.Content.references() }
+
+// Edited replaces the content of a draft, which needs approval (again).
+type Edited struct {
+	Content  Content    `json:"content"`
+	Totals   tax.Totals `json:"totals"`
+	Personal *Text      `cbor:"-" json:"personal,omitempty"`
+}
+
+// EventType implements domain.Event.
+func (*Edited) EventType() string { return "invoice.edited" }
+
+// Subject implements domain.Personal.
+func (e *Edited) Subject() uuid.UUID { return e.Content.Customer }
+
+// PersonalPart implements domain.Personal.
+func (e *Edited) PersonalPart() any { return &e.Personal }
+
+// References implements domain.Referenced.
+func (e *Edited) References() []domain.Reference { return e.Content.references() }
+
+// Approved makes a draft ready for issue.
+type Approved struct{}
+
+// EventType implements domain.Event.
+func (*Approved) EventType() string { return "invoice.approved" }
+
+// Discarded ends a draft. Its references stay its own.
+type Discarded struct {
+	Reason string `json:"reason,omitempty"`
+}
+
+// EventType implements domain.Event.
+func (*Discarded) EventType() string { return "invoice.discarded" }
+
+// Issued is the invoice as it was issued, whole: nothing that changes later
+// changes it.
+type Issued struct {
+	Number string      `json:"number"`
+	Date   domain.Date `json:"date"`
+	// SupplyDate and DueDate are those that count, never empty.
+	SupplyDate domain.Date `json:"supply_date"`
+	DueDate    domain.Date `json:"due_date"`
+	Seller     book.Seller `json:"seller"`
+	// BuyerCountry is an ISO 3166 alpha-2 code, or empty where not known.
+	BuyerCountry string `json:"buyer_country,omitempty"`
+	// BuyerHasVATID says whether the frozen buyer has a VAT id.
+	BuyerHasVATID bool       `json:"buyer_has_vat_id,omitempty"`
+	Content       Content    `json:"content"`
+	Totals        tax.Totals `json:"totals"`
+	// Imported marks an invoice that another system had issued.
+	Imported bool            `json:"imported,omitempty"`
+	Personal *IssuedPersonal `cbor:"-" json:"personal,omitempty"`
+}
+
+// IssuedPersonal is the personal part of an issued invoice.
+type IssuedPersonal struct {
+	Buyer *customer.Profile `json:"buyer,omitempty"`
+	Text  *Text             `json:"text,omitempty"`
+}
+
+// EventType implements domain.Event.
+func (*Issued) EventType() string { return "invoice.issued" }
+
+// Subject implements domain.Personal.
+func (e *Issued) Subject() uuid.UUID { return e.Content.Customer }
+
+// PersonalPart implements domain.Personal.
+func (e *Issued) PersonalPart() any { return &e.Personal }
+
+// References implements domain.Referenced.
+func (e *Issued) References() []domain.Reference {
+	number := domain.Reference{Kind: domain.DocumentNumber, Value: e.Number}
+	return append([]domain.Reference{number}, e.Content.references()...)
+}
+
+// Credited takes a credit note off the invoice. It stands in the commit that
+// issues the credit note, which is what is posted.
+type Credited struct {
+	// Credit is the stream of the credit note.
+	Credit uuid.UUID `json:"credit"`
+	// Applied is what the credit note takes off the open amount; Excess is the
+	// rest, which became credit of the customer. Neither is below zero.
+	Applied money.Amount `json:"applied"`
+	Excess  money.Amount `json:"excess"`
+	// Breakdown is the credit note's, per category and rate.
+	Breakdown []tax.Subtotal `json:"breakdown"`
+	// Rounding is the credit note's rounding amount.
+	Rounding money.Amount `json:"rounding,omitzero"`
+}
+
+// EventType implements domain.Event.
+func (*Credited) EventType() string { return "invoice.credited" }

@@ -1,0 +1,32 @@
+// Package invoice is the life of an invoice: drafted, approved, issued under a
+// number that its series draws in the same commit, and from then on changed by
+// nothing: what was wrong is credited. A draft that is edited needs approval
+// again; a draft can be discarded.
+//
+// At issue the document freezes the seller, the buyer, its dates and its text.
+// Its totals are those of package tax; a document that package tax refuses is
+// refused as a draft already, its totals told in the refusal where there are
+// any.
+//
+// Refusals, besides those of packages tax, series and field:
+//
+//	unknown-invoice          no invoice has this id
+//	invoice-exists           the id is taken
+//	unknown-customer         no customer has this id
+//	no-book                  the book is not open yet
+//	not-a-draft              the draft is approved already
+//	not-approved             the draft was not approved since it was last edited
+//	already-issued           an issued invoice changes no more
+//	discarded                the draft was discarded
+//	foreign-currency         the document is not in the book's currency
+//	reference-taken          another document bears the external reference
+//	due-before-issue         the due date is before the date of issue
+//	invalid-due              due date and days are both given, or out of range
+//	seller-vat-id-missing    tax in category S, AE or K needs the seller's VAT id
+//	customer-vat-id-missing  categories AE and K need the buyer's VAT id
+//	too-many-lines           more than 10,000 lines
+//	too-many-adjustments     more than 1,000 allowances and charges on the document or a line
+//	too-many-exemptions      more than 20 exemption reasons
+//	wrong-text               descriptions are given, but not one for each line
+//	amount-overflow          an amount of the document is beyond 10^15 minor units
+package invoice

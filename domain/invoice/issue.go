@@ -1,0 +1,92 @@
+package invoice
+
+import (
+	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/domain/series"
+)
+
+// issuing is an invoice about to be issued.
+type issuing struct {
+	stream   domain.StreamID
+	content  Content
+	date     domain.Date
+	imported bool
+	// country replaces the buyer's where it is not nil.
+	country *Country
+	// text and countryText are personal, and only copied.
+	text        *Text
+	countryText string
+}
+
+// decide gives the event that freezes the document and the one that draws its
+// number. Everything is computed anew: the book may have changed since the
+// draft.
+func (i issuing) decide(s domain.States, m domain.Moment) ([]domain.Change, error) {
+	settings, buyer, err := i.content.Parties(s, m, i.stream)
+	if err != nil {
+		return nil, err
+	}
+	content, totals, err := i.content.Compute()
+	if err != nil {
+		return nil, err
+	}
+	if !i.imported {
+		if err := CheckVATIDs(settings.Seller, buyer, totals.Breakdown); err != nil {
+			return nil, err
+		}
+	}
+	due, err := content.due(i.date)
+	if err != nil {
+		return nil, err
+	}
+	number, drawn, err := series.Draw(s, m, series.Invoice, series.Issuing{
+		Document: i.stream, Date: i.date, Imported: i.imported,
+	})
+	if err != nil {
+		return nil, err
+	}
+	country, profile := Freeze(buyer, i.country, i.countryText)
+	issued := &Issued{
+		Number: number, Date: i.date, SupplyDate: content.SupplyDate, DueDate: due,
+		Seller: settings.Seller, BuyerCountry: country, BuyerHasVATID: buyer.HasVATID,
+		Content: content, Totals: totals, Imported: i.imported,
+		Personal: &IssuedPersonal{Buyer: profile, Text: i.text},
+	}
+	if profile == nil && i.text == nil {
+		issued.Personal = nil
+	}
+	if issued.SupplyDate == "" {
+		issued.SupplyDate = i.date
+	}
+	return []domain.Change{{Stream: i.stream, Event: issued}, drawn}, nil
+}
+
+// due is the due date of the content when issued at a date.
+func (c *Content) due(issue domain.Date) (domain.Date, error) {
+	due := c.DueDate
+	if due == "" {
+		due = issue.AddDays(c.DueDays)
+	}
+	if !due.Valid() {
+		return "", domain.Refuse("invalid-due", "%d days after %s is no date", c.DueDays, issue)
+	}
+	if due < issue {
+		return "", domain.Refuse("due-before-issue", "the due date %s is before the date of issue %s", due, issue).
+			WithHint("change the due date, or give a number of days after issue")
+	}
+	return due, nil
+}
+
+// Freeze gives what of the buyer stands on a document: the country, which may
+// be replaced, and the personal part, nil where that was erased.
+func Freeze(buyer customer.State, country *Country, countryText string) (string, *customer.Profile) {
+	profile := buyer.Profile.OnDocument()
+	if country == nil {
+		return buyer.Country, profile
+	}
+	if profile != nil {
+		profile.CountryText = countryText
+	}
+	return country.Code, profile
+}

@@ -1,0 +1,390 @@
+package rules_test
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+
+	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/book"
+	"github.com/daybook-ledger/daybook/domain/credit"
+	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/domain/invoice"
+	"github.com/daybook-ledger/daybook/domain/money"
+	"github.com/daybook-ledger/daybook/domain/series"
+	"github.com/daybook-ledger/daybook/testing/given"
+)
+
+// machine gives random commands to a book and tells the model of those that it
+// took.
+type machine struct {
+	book   *given.Book
+	model  *model
+	frozen map[uuid.UUID][]byte
+}
+
+// TestRandomCommands takes books through random sequences of all commands.
+// After each, the book must agree with a plain model, and hold its invariants.
+func TestRandomCommands(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		m := &machine{book: given.Opened(t), model: newModel(), frozen: map[uuid.UUID][]byte{}}
+		r.Repeat(map[string]func(*rapid.T){
+			"":        func(r *rapid.T) { m.check(t, r) },
+			"around":  m.around,
+			"draft":   m.draft,
+			"edit":    m.edit,
+			"approve": m.approve,
+			"discard": m.discard,
+			"issue":   m.issue,
+			"enter":   m.enter,
+			"credit":  m.credit,
+			"all":     m.creditAllOfIt,
+			"account": m.onAccount,
+		})
+		m.replay(r)
+	})
+}
+
+// TestMain lets the random sequences be longer than rapid's default of 30, in
+// which few documents come to their end.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if steps := flag.Lookup("rapid.steps"); steps != nil && steps.Value.String() == steps.DefValue {
+		if err := steps.Value.Set("80"); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// around changes what stands around the documents.
+func (m *machine) around(r *rapid.T) {
+	rapid.SampledFrom([]func(*rapid.T){
+		m.register, m.register, m.change, m.seller, m.configure, m.roles, m.time,
+	}).Draw(r, "around")(r)
+}
+
+// do gives a command that may be taken or not, as the model says.
+func (m *machine) do(r *rapid.T, c domain.Command, may bool) []domain.Change {
+	changes, err := m.book.Do(c)
+	if (err == nil) != may {
+		r.Fatalf("%s %+v: the model says %t, the book says %v", c.CommandType(), c, may, err)
+	}
+	return changes
+}
+
+var (
+	documents = []string{"d1", "d2", "d3", "d4", "d5", "d6", "d7", "d8", "d9", "d10", "d11", "d12", "d13", "d14"}
+	notes     = []string{"n1", "n2", "n3", "n4", "n5", "n6", "n7", "n8", "n9", "n10", "n11", "n12"}
+	buyers    = []string{"ada", "ada", "ada", "bob", "cy"}
+)
+
+func id(r *rapid.T, names []string) uuid.UUID {
+	return given.ID(rapid.SampledFrom(names).Draw(r, "id"))
+}
+
+func someDate(r *rapid.T, m *machine) domain.Date {
+	today := domain.DateOf(m.book.Now)
+	return today.AddDays(rapid.SampledFrom([]int{0, 0, 0, 0, 0, 0, 0, 0, 1, 1, -1, -20, 20, 31, 32}).Draw(r, "days"))
+}
+
+// draftOf is an invoice, a draft where there is one, and mostly one that is
+// approved or not as wanted.
+func (m *machine) draftOf(r *rapid.T, approved bool) uuid.UUID {
+	all := sorted(m.model.drafts)
+	if len(all) == 0 || rapid.IntRange(0, 5).Draw(r, "any") == 0 {
+		return id(r, documents)
+	}
+	for _, other := range all {
+		if m.model.drafts[other].approved == approved {
+			return other
+		}
+	}
+	return rapid.SampledFrom(all).Draw(r, "draft")
+}
+
+func someLines(r *rapid.T, low int64) []line {
+	low = rapid.SampledFrom([]int64{1, 1, 1, 0, low}).Draw(r, "low")
+	least := rapid.SampledFrom([]int{1, 1, 1, 1, 1, 1, 1, 0}).Draw(r, "least")
+	return rapid.SliceOfN(rapid.Custom(func(r *rapid.T) line {
+		return line{
+			tenths: rapid.Int64Range(low, 60).Draw(r, "tenths"),
+			pence:  rapid.Int64Range(0, 2000).Draw(r, "pence"),
+			rate:   rapid.SampledFrom([]string{"S 20", "S 20", "S 5", "Z 0"}).Draw(r, "rate"),
+		}
+	}), least, 4).Draw(r, "lines")
+}
+
+func (m *machine) someDocument(r *rapid.T) *document {
+	d := &document{
+		customer: id(r, buyers), lines: someLines(r, -20), gross: rapid.Bool().Draw(r, "gross"),
+		prepaid:  rapid.SampledFrom([]int64{0, 0, 0, 0, 0, 1, 500, 5000, -1}).Draw(r, "prepaid"),
+		rounding: rapid.SampledFrom([]int64{0, 0, 0, 0, 1, -2, 99, -99}).Draw(r, "rounding"),
+	}
+	d.content = contentOf(d.customer, d.lines, d.gross)
+	d.content.Prepaid = money.New(d.prepaid, given.Pounds)
+	d.content.RoundingAmount = money.New(d.rounding, given.Pounds)
+	d.content.Reference = rapid.SampledFrom([]string{"", "", "", "", "", "A", "B", "C"}).Draw(r, "reference")
+	return d
+}
+
+// may says whether the model lets the document be id's.
+func (m *machine) may(id uuid.UUID, d *document) bool {
+	return m.model.customers[d.customer] != "" && d.sound() && m.model.referable(id, d.content.Reference)
+}
+
+func (m *machine) register(r *rapid.T) {
+	name := rapid.SampledFrom(buyers).Draw(r, "name")
+	if m.do(r, given.Register(name), m.model.customers[given.ID(name)] == "") != nil {
+		m.model.customers[given.ID(name)] = name + " & Co"
+	}
+}
+
+func (m *machine) change(r *rapid.T) {
+	buyer := id(r, buyers)
+	name := "renamed " + rapid.StringMatching("[a-z]{3}").Draw(r, "name")
+	c, err := customer.NewChange(buyer, "", customer.Profile{Name: name, VATID: "FR1"})
+	if err != nil {
+		r.Fatal(err)
+	}
+	if m.do(r, c, m.model.customers[buyer] != "") != nil {
+		m.model.customers[buyer] = name
+	}
+}
+
+func (m *machine) seller(r *rapid.T) {
+	seller := given.Seller()
+	seller.Name = "Seller " + rapid.StringMatching("[a-z]{3}").Draw(r, "name")
+	m.do(r, &book.ChangeSeller{Book: m.book.ID, Seller: seller}, true)
+	m.model.seller = seller.Name
+}
+
+func (m *machine) configure(r *rapid.T) {
+	kind := rapid.SampledFrom(series.Kinds()).Draw(r, "kind")
+	format := series.Format{
+		Prefix: string(kind[:1]) + rapid.SampledFrom([]string{"-", "/"}).Draw(r, "prefix"),
+		Width:  rapid.IntRange(1, 4).Draw(r, "width"), YearlyReset: rapid.Bool().Draw(r, "yearly"),
+	}
+	// A number that was given once must not come again in another format: the
+	// prefix names the rest of the format.
+	format.Prefix += fmt.Sprintf("%d%t-", format.Width, format.YearlyReset)
+	if m.do(r, &series.Configure{Kind: kind, Format: format}, m.model.formats[kind] != format) != nil {
+		m.model.formats[kind] = format
+	}
+}
+
+func (m *machine) draft(r *rapid.T) {
+	name, d := id(r, documents), m.someDocument(r)
+	c := &invoice.Draft{ID: name, Content: d.content, Personal: &invoice.Text{Note: "secret"}}
+	if m.do(r, c, !m.model.used(name) && m.may(name, d)) != nil {
+		m.model.drafts[name] = d
+		m.refer(name, d)
+	}
+}
+
+func (m *machine) refer(name uuid.UUID, d *document) {
+	if d.content.Reference != "" {
+		m.model.refs[d.content.Reference] = name
+	}
+}
+
+func (m *machine) edit(r *rapid.T) {
+	name, d := m.draftOf(r, true), m.someDocument(r)
+	if m.do(r, &invoice.Edit{ID: name, Content: d.content}, m.model.drafts[name] != nil && m.may(name, d)) != nil {
+		m.model.drafts[name] = d // not approved
+		m.refer(name, d)
+	}
+}
+
+func (m *machine) approve(r *rapid.T) {
+	name := m.draftOf(r, false)
+	d := m.model.drafts[name]
+	if m.do(r, &invoice.Approve{ID: name}, d != nil && !d.approved) != nil {
+		d.approved = true
+	}
+}
+
+func (m *machine) discard(r *rapid.T) {
+	name := id(r, documents)
+	if m.do(r, &invoice.Discard{ID: name}, m.model.drafts[name] != nil) != nil {
+		delete(m.model.drafts, name)
+		m.model.gone[name] = true
+	}
+}
+
+func (m *machine) issue(r *rapid.T) {
+	name, date := m.draftOf(r, true), someDate(r, m)
+	d := m.model.drafts[name]
+	may := d != nil && d.approved && m.model.datable(series.Invoice, date, domain.DateOf(m.book.Now), false)
+	if changes := m.do(r, &invoice.Issue{ID: name, Date: date}, may); changes != nil {
+		m.issuedAs(r, changes, name, d, date, false)
+	}
+}
+
+func (m *machine) enter(r *rapid.T) {
+	name, d, date := id(r, documents), m.someDocument(r), someDate(r, m)
+	imported := rapid.Bool().Draw(r, "imported")
+	may := !m.model.used(name) && m.may(name, d) &&
+		m.model.datable(series.Invoice, date, domain.DateOf(m.book.Now), imported)
+	c := &invoice.Enter{ID: name, Content: d.content, Date: date, Imported: imported}
+	if changes := m.do(r, c, may); changes != nil {
+		m.refer(name, d)
+		m.issuedAs(r, changes, name, d, date, imported)
+	}
+}
+
+// issuedAs compares an issued invoice with the model's.
+func (m *machine) issuedAs(r *rapid.T, changes []domain.Change, name uuid.UUID, d *document, date domain.Date, imported bool) {
+	m.model.issue(name, d, date)
+	e := changes[0].Event.(*invoice.Issued)
+	if want := m.model.number(series.Invoice, date, imported); e.Number != want {
+		r.Fatalf("number %s, want %s", e.Number, want)
+	}
+	if e.Totals.Due.Minor() != d.open {
+		r.Fatalf("due %s, want %d", e.Totals.Due, d.open)
+	}
+	if len(e.Totals.Breakdown) != len(d.left) {
+		r.Fatalf("breakdown %+v", e.Totals.Breakdown)
+	}
+	for _, s := range e.Totals.Breakdown {
+		want := d.left[s.Rate.String()]
+		if want == nil || s.Taxable.Minor() != want.net || s.Tax.Minor() != want.tax {
+			r.Fatalf("at %s %s and %s of tax, want %+v", s.Rate, s.Taxable, s.Tax, want)
+		}
+	}
+	m.freeze(r, name, e)
+}
+
+func (m *machine) credit(r *rapid.T) {
+	c := &credit.Issue{
+		ID: id(r, notes), Invoice: id(r, documents),
+		Date: someDate(r, m), Imported: rapid.Bool().Draw(r, "imported"),
+	}
+	if all := sorted(m.model.issued); len(all) > 0 {
+		c.Invoice = rapid.SampledFrom(all).Draw(r, "invoice")
+	}
+	lines, gross := someLines(r, -2), rapid.Bool().Draw(r, "gross")
+	m.creditInvoice(r, c, lines, gross)
+}
+
+// creditAllOfIt credits all that is left of an invoice, rate by rate.
+func (m *machine) creditAllOfIt(r *rapid.T) {
+	all := sorted(m.model.issued)
+	if len(all) == 0 {
+		r.Skip("no invoice")
+	}
+	c := &credit.Issue{
+		ID:      given.ID(fmt.Sprint("all ", len(m.model.notes))),
+		Invoice: rapid.SampledFrom(all).Draw(r, "invoice"), Date: "2026-03-01", Imported: true,
+	}
+	d := m.model.issued[c.Invoice]
+	c.Date = d.date
+	var lines []line
+	for _, rate := range slices.Sorted(maps.Keys(d.left)) {
+		tenths := int64(10)
+		if d.left[rate].net < 0 {
+			tenths = -10
+		}
+		lines = append(lines, line{tenths, abs(d.left[rate].net), rate})
+	}
+	m.creditInvoice(r, c, lines, false)
+}
+
+func (m *machine) creditInvoice(r *rapid.T, c *credit.Issue, lines []line, gross bool) {
+	d := m.model.issued[c.Invoice]
+	buyer := given.ID("ada")
+	if d != nil {
+		buyer = d.customer
+	}
+	c.Content = contentOf(buyer, lines, gross)
+	may := d != nil && len(lines) > 0 && !m.model.notes[c.ID] && c.Date >= d.date &&
+		m.model.datable(series.Credit, c.Date, domain.DateOf(m.book.Now), c.Imported) &&
+		total(byRate(lines, gross)) >= 0
+	sure := true
+	if may {
+		may, sure = d.creditable(lines, gross)
+	}
+	var changes []domain.Change
+	if sure {
+		changes = m.do(r, c, may)
+	} else {
+		changes, _ = m.book.Do(c)
+	}
+	if changes != nil {
+		m.creditedAs(r, c, changes[0].Event.(*credit.Issued), d)
+	}
+}
+
+// creditedAs takes a credit note off the model's invoice; the sums by rate are
+// those of the event, which the invariants bound.
+func (m *machine) creditedAs(r *rapid.T, c *credit.Issue, e *credit.Issued, d *document) {
+	m.model.notes[c.ID] = true
+	if want := m.model.number(series.Credit, c.Date, c.Imported); e.Number != want {
+		r.Fatalf("number %s, want %s", e.Number, want)
+	}
+	applied := min(d.open, e.Totals.Due.Minor())
+	if e.Applied.Minor() != applied || e.Excess.Minor() != e.Totals.Due.Minor()-applied {
+		r.Fatalf("applied %s and %s in excess of %s, with %d open", e.Applied, e.Excess, e.Totals.Due, d.open)
+	}
+	d.open -= applied
+	d.roundingLeft -= e.Totals.Rounding.Minor()
+	for _, s := range e.Totals.Breakdown {
+		left := d.left[s.Rate.String()]
+		left.net -= s.Taxable.Minor()
+		left.tax -= s.Tax.Minor()
+	}
+}
+
+func (m *machine) onAccount(r *rapid.T) {
+	lines, gross := someLines(r, -2), rapid.Bool().Draw(r, "gross")
+	c := &credit.Issue{
+		ID: id(r, notes), Content: contentOf(id(r, buyers), lines, gross),
+		Date: someDate(r, m), Imported: rapid.Bool().Draw(r, "imported"),
+		Reason: rapid.SampledFrom([]string{"goodwill", "goodwill", ""}).Draw(r, "reason"),
+	}
+	all := byRate(lines, gross)
+	may := len(lines) > 0 && c.Reason != "" && !m.model.notes[c.ID] && m.model.customers[c.Content.Customer] != "" &&
+		m.model.datable(series.Credit, c.Date, domain.DateOf(m.book.Now), c.Imported) && total(all) > 0
+	for _, s := range all {
+		may = may && s.net >= 0
+	}
+	if changes := m.do(r, c, may); changes != nil {
+		m.model.notes[c.ID] = true
+		e := changes[0].Event.(*credit.Issued)
+		if want := m.model.number(series.Credit, c.Date, c.Imported); e.Number != want || e.Excess.Minor() != total(all) {
+			r.Fatalf("number %s of %s, want %s of %d", e.Number, e.Excess, want, total(all))
+		}
+	}
+}
+
+// roles lets a principal who may not do anything try.
+func (m *machine) roles(r *rapid.T) {
+	m.book.Principal = rapid.SampledFrom([]string{"eve", "ann"}).Draw(r, "principal")
+	defer func() { m.book.Principal = given.Owner }()
+	m.do(r, given.Register("dee"), false)
+	m.do(r, &book.Grant{Book: m.book.ID, Principal: m.book.Principal, Role: "owner"}, false)
+	m.do(r, &book.Revoke{Book: m.book.ID, Principal: given.Owner}, false)
+	m.book.Principal = given.Owner
+	if state, _, _ := book.Load(m.book, m.book.ID); state.Roles["ann"] == "" {
+		m.do(r, &book.Grant{Book: m.book.ID, Principal: "ann", Role: "auditor"}, true)
+	} else {
+		m.do(r, &book.Revoke{Book: m.book.ID, Principal: "ann"}, true)
+	}
+}
+
+func (m *machine) time(r *rapid.T) {
+	m.book.Now = m.book.Now.AddDate(0, 0, rapid.SampledFrom([]int{1, 30, 365}).Draw(r, "days"))
+}
+
+func sorted(documents map[uuid.UUID]*document) []uuid.UUID {
+	return slices.SortedFunc(maps.Keys(documents), func(a, b uuid.UUID) int {
+		return cmp.Compare(a.String(), b.String())
+	})
+}

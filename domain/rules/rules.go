@@ -1,0 +1,144 @@
+// Package rules is the law of a book as a whole: who may give a command, what
+// it must look like, what it decides, and that what it decides can be posted
+// and folded. Everything that enters a book comes through Decide.
+//
+// Refusals, besides those of the commands' own packages:
+//
+//	unknown-principal, not-permitted  as in package access
+package rules
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/access"
+	"github.com/daybook-ledger/daybook/domain/account"
+	"github.com/daybook-ledger/daybook/domain/book"
+	"github.com/daybook-ledger/daybook/domain/codec"
+)
+
+// Version is that of the rules, and stands in every commit: a decision can be
+// replayed by the rules that made it. It goes up when the same command in the
+// same states would give other facts.
+const Version = 1
+
+// ErrMoment means that a decision was asked for without a book or a time.
+var ErrMoment = errors.New("rules: the moment has no book or no time")
+
+// validator is a command that checks its own form, its personal part included.
+type validator interface{ Validate() error }
+
+// prechecker is a command whose personal part must agree with that of others.
+type prechecker interface{ Precheck(domain.States) error }
+
+// Decide gives the events that a command causes, or a *domain.Refusal: access
+// first, then the form of the command, then its own decision. Any other error
+// means that a state could not be had, or a defect; nothing was decided.
+func Decide(s domain.States, m domain.Moment, c domain.Command) ([]domain.Change, error) {
+	if err := permit(s, m, c); err != nil {
+		return nil, err
+	}
+	if v, is := c.(validator); is {
+		if err := v.Validate(); err != nil {
+			return nil, err
+		}
+	}
+	if p, is := c.(prechecker); is {
+		if err := p.Precheck(s); err != nil {
+			return nil, err
+		}
+	}
+	return decide(s, m, c)
+}
+
+// Replay decides again a command that the book holds. It asks nothing of the
+// personal parts, which may have been erased since: the facts that it gives are
+// those that Decide gave.
+func Replay(s domain.States, m domain.Moment, c domain.Command) ([]domain.Change, error) {
+	if err := permit(s, m, c); err != nil {
+		return nil, err
+	}
+	return decide(s, m, c)
+}
+
+// permit refuses a command that its principal may not give. A book that is not
+// open has no roles: it can only be opened.
+func permit(s domain.States, m domain.Moment, c domain.Command) error {
+	if m.Book == uuid.Nil || m.Recorded.IsZero() {
+		return ErrMoment
+	}
+	settings, found, err := book.Load(s, m.Book)
+	if err != nil {
+		return fmt.Errorf("rules: look up the book: %w", err)
+	}
+	if found {
+		return access.Check(settings.Roles, m.Principal, c.CommandType())
+	}
+	if _, opens := c.(*book.Open); opens {
+		return nil
+	}
+	return domain.Refuse("no-book", "the book is not open yet")
+}
+
+// decide asks the command, and checks what it gives.
+func decide(s domain.States, m domain.Moment, c domain.Command) ([]domain.Change, error) {
+	changes, err := c.Decide(s, m)
+	if err != nil {
+		return nil, told(err)
+	}
+	if len(changes) == 0 {
+		return nil, fmt.Errorf("rules: %s decided nothing", c.CommandType())
+	}
+	if err := check(s, changes); err != nil {
+		return nil, told(fmt.Errorf("rules: %s: %w", c.CommandType(), err))
+	}
+	return changes, nil
+}
+
+// told gives the refusal alone where an error holds one: arithmetic wraps its
+// own.
+func told(err error) error {
+	if refusal := (*domain.Refusal)(nil); errors.As(err, &refusal) {
+		return refusal
+	}
+	return err
+}
+
+// check makes sure, before anything is written, that every event has balanced
+// entries and can follow in its stream.
+func check(s domain.States, changes []domain.Change) error {
+	evolved := make(map[domain.StreamID]domain.State, len(changes))
+	for _, change := range changes {
+		if _, err := account.Post(change.Event, change.Stream); err != nil {
+			return err
+		}
+		state, known := evolved[change.Stream]
+		if !known {
+			var err error
+			if state, err = s.State(change.Stream); err != nil {
+				return err
+			}
+		}
+		state, err := Evolve(change.Stream.Kind, state, change.Event)
+		if err != nil {
+			return err
+		}
+		evolved[change.Stream] = state
+	}
+	return nil
+}
+
+// Evolve gives the state of a stream after an event. state is nil for a stream
+// without events, and is not changed.
+func Evolve(kind domain.Kind, state domain.State, e domain.Event) (domain.State, error) {
+	if state == nil {
+		var err error
+		if state, err = codec.NewState(kind); err != nil {
+			return nil, err
+		}
+	}
+	return state.Evolve(e)
+}
