@@ -27,10 +27,13 @@ type Store interface {
 	//
 	// ErrFenced means that the page is not and never will be stored, because
 	// after is not the last page. ErrTooLarge means that it can never be
-	// stored. Every other error wraps ErrUnclear: the page is stored, or is
-	// not, or may yet be. Append does not retry.
+	// stored. ErrClosed means that the store was closed before the call, and
+	// that nothing was sent. Every other error wraps ErrUnclear, whatever else
+	// it wraps: the page is stored, or is not, or may yet be. Append does not
+	// retry.
 	//
-	// body may be kept; the caller must not change it afterwards.
+	// body has at least one byte. It may be kept; the caller must not change it
+	// afterwards.
 	Append(ctx context.Context, after uint64, body []byte) error
 
 	// Read yields the pages from first to last (both included) in order, and
@@ -40,8 +43,9 @@ type Store interface {
 	// is never skipped.
 	Read(ctx context.Context, first, last uint64) iter.Seq2[Page, error]
 
-	// Follow yields the pages from first on in order, then waits for new ones,
-	// and ends with the context's error, or as Read does on a failure.
+	// Follow yields the pages from first on in order, then waits for new ones.
+	// It goes on over Recover, and waits while a server is away; it ends with
+	// the context's error, with ErrClosed, or with what no waiting mends.
 	Follow(ctx context.Context, first uint64) iter.Seq2[Page, error]
 
 	// Last is the number of the newest page, 0 in an empty log, asked from the
@@ -53,8 +57,8 @@ type Store interface {
 
 	// Recover makes the store's answers dependable again after ErrUnclear: an
 	// embedded server is restarted, so that nothing is served from a memory
-	// that the disk refused. Pages that are stored are kept. It is not safe
-	// beside other calls.
+	// that the disk refused. Pages that are stored are kept. Followers go on;
+	// it is not safe beside other calls. After an error it can be tried again.
 	Recover(ctx context.Context) error
 
 	// Close releases the store. Appends under way end with ErrUnclear.
@@ -79,6 +83,9 @@ var (
 	// ErrForeign means that the stream holds a message that no writer of this
 	// book put there, or is not configured as a book's log must be.
 	ErrForeign = errors.New("eventstore: the stream holds what does not belong to the book")
+	// ErrUnavailable means that the log could not be read, because what holds it
+	// cannot be reached or does not answer in time. Trying again may succeed.
+	ErrUnavailable = errors.New("eventstore: the server does not answer")
 	// ErrClosed means that the store was closed.
 	ErrClosed = errors.New("eventstore: closed")
 )

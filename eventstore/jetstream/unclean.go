@@ -1,0 +1,238 @@
+package jetstream
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+const (
+	lockFile   = "lock"
+	markerFile = "running"
+
+	// keptBlocks is how many blocks of a stream are copied: the newest, which
+	// the server may cut, and the one before, in case the newest was just begun.
+	keptBlocks = 2
+	// keptCopies bounds what copies take: each has at most two blocks of 8 MiB
+	// (one page more if it is larger).
+	keptCopies = 3
+)
+
+// lockDir makes the folder and takes its lock, which ends with the process.
+func lockDir(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the lock: %w", err)
+	}
+	if err := tryLock(f); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// setMarker says, durably, that the server runs.
+func setMarker(dir string) error {
+	f, err := os.OpenFile(filepath.Join(dir, markerFile), os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("set the marker: %w", err)
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("set the marker: %w", err)
+	}
+	return syncDir(dir)
+}
+
+// clearMarker says, durably, that the server stopped as it should. The server
+// does not say whether it could write everything, but it writes the index last:
+// a stream whose index is older than its newest block was not stopped cleanly.
+func clearMarker(dir string) error {
+	streams, err := streamDirs(dir)
+	if err != nil {
+		return err
+	}
+	for _, stream := range streams {
+		if err := checkStopped(filepath.Join(stream, "msgs")); err != nil {
+			return err
+		}
+	}
+	if err := os.Remove(filepath.Join(dir, markerFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("clear the marker: %w", err)
+	}
+	return syncDir(dir)
+}
+
+func checkStopped(messages string) error {
+	blocks, err := listBlocks(messages)
+	if err != nil || len(blocks) == 0 {
+		return err
+	}
+	index, err := os.Stat(filepath.Join(messages, indexFile))
+	if err != nil {
+		return fmt.Errorf("the server did not write its index: %w", err)
+	}
+	newest, err := os.Stat(filepath.Join(messages, strconv.Itoa(blocks[len(blocks)-1])+blockSuffix))
+	if err != nil {
+		return fmt.Errorf("the newest block: %w", err)
+	}
+	if index.ModTime().Before(newest.ModTime()) {
+		return errors.New("the server did not write its index after its newest block")
+	}
+	return nil
+}
+
+// PreserveUnclean copies the newest blocks and the index of each stream under
+// dir to a new folder in into, if the marker of an unclean stop is there, and
+// gives the folder's path. Recovery after an unclean stop may cut a block at
+// the first damage it meets, so this comes before a server opens the files. The
+// newest three copies are kept. Without a marker the path is empty.
+func PreserveUnclean(dir, into string) (string, error) {
+	switch _, err := os.Stat(filepath.Join(dir, markerFile)); {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", nil
+	case err != nil:
+		return "", fmt.Errorf("eventstore: copy the newest blocks: %w", err)
+	}
+	path, err := preserve(dir, into)
+	if err != nil {
+		return "", fmt.Errorf("eventstore: copy the newest blocks: %w", err)
+	}
+	return path, nil
+}
+
+func preserve(dir, into string) (string, error) {
+	streams, err := streamDirs(dir)
+	if err != nil || len(streams) == 0 {
+		return "", err
+	}
+	copies, err := listCopies(into)
+	if err != nil {
+		return "", err
+	}
+	number := 1
+	if len(copies) > 0 {
+		number = copies[len(copies)-1] + 1
+	}
+	path := filepath.Join(into, copyName(number))
+	// Under another name until it is whole; a rest of an earlier try goes.
+	partial := filepath.Join(into, "partial")
+	if err := os.RemoveAll(partial); err != nil {
+		return "", err
+	}
+	for _, stream := range streams {
+		if err := copyStream(stream, filepath.Join(partial, filepath.Base(stream))); err != nil {
+			_ = os.RemoveAll(partial) // it may be the disk that is full
+			return "", err
+		}
+	}
+	if err := os.Rename(partial, path); err != nil {
+		return "", err
+	}
+	if err := syncDir(into); err != nil {
+		return "", err
+	}
+	copies = append(copies, number)
+	for _, old := range copies[:max(len(copies)-keptCopies, 0)] {
+		if err := os.RemoveAll(filepath.Join(into, copyName(old))); err != nil {
+			return "", err
+		}
+	}
+	return path, nil
+}
+
+// copyStream copies what names the stream, its index and its newest blocks.
+func copyStream(stream, into string) error {
+	messages := filepath.Join(stream, "msgs")
+	blocks, err := listBlocks(messages)
+	if err != nil {
+		return err
+	}
+	names := []string{filepath.Join("msgs", indexFile), "meta.inf", "meta.sum"}
+	for _, block := range blocks[max(len(blocks)-keptBlocks, 0):] {
+		names = append(names, filepath.Join("msgs", strconv.Itoa(block)+blockSuffix))
+	}
+	if err := os.MkdirAll(filepath.Join(into, "msgs"), 0o700); err != nil {
+		return err
+	}
+	for _, name := range names {
+		err := copyFile(filepath.Join(stream, name), filepath.Join(into, name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return errors.Join(syncDir(filepath.Join(into, "msgs")), syncDir(into), syncDir(filepath.Dir(into)))
+}
+
+func copyFile(from, to string) (err error) {
+	source, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = source.Close() }()
+	target, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, target.Close()) }()
+	if _, err := io.Copy(target, source); err != nil {
+		return err
+	}
+	return target.Sync()
+}
+
+// streamDirs lists the folders of the streams under the server's folder.
+func streamDirs(dir string) ([]string, error) {
+	accounts := filepath.Join(dir, server.JetStreamStoreDir)
+	entries, err := os.ReadDir(accounts)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var dirs []string
+	for _, entry := range entries {
+		streams := filepath.Join(accounts, entry.Name(), "streams")
+		names, err := os.ReadDir(streams)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			stream := filepath.Join(streams, name.Name())
+			if _, err := os.Stat(filepath.Join(stream, "msgs")); err == nil {
+				dirs = append(dirs, stream)
+			}
+		}
+	}
+	return dirs, nil
+}
+
+func copyName(number int) string { return fmt.Sprintf("%06d", number) }
+
+func listCopies(into string) ([]int, error) {
+	entries, err := os.ReadDir(into)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var numbers []int
+	for _, entry := range entries {
+		if number, err := strconv.Atoi(entry.Name()); err == nil && entry.IsDir() {
+			numbers = append(numbers, number)
+		}
+	}
+	slices.Sort(numbers)
+	return numbers, nil
+}
