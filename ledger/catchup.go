@@ -1,0 +1,309 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/daybook-ledger/daybook/eventstore"
+	"github.com/daybook-ledger/daybook/eventstore/head"
+	"github.com/daybook-ledger/daybook/eventstore/keyring"
+	"github.com/daybook-ledger/daybook/eventstore/page"
+	"github.com/daybook-ledger/daybook/eventstore/transparency"
+	"github.com/daybook-ledger/daybook/ledger/commit"
+	"github.com/daybook-ledger/daybook/ledger/state"
+)
+
+// cursor is how far the state file has come.
+type cursor struct {
+	_        struct{} `cbor:",toarray"`
+	Epoch    uint64
+	Page     uint64
+	Size     uint64
+	Root     [32]byte
+	Recorded int64  // of the newest commit, Unix microseconds
+	Key      uint64 // the highest key id that the log uses
+}
+
+// cursor is the state of what is durable. The mutex is held.
+func (w *Writer) cursor() *cursor {
+	h := w.durableHead
+	return &cursor{Epoch: w.Epoch, Page: h.Page, Size: h.Size, Root: h.Root, Recorded: w.durable.UnixMicro(), Key: uint64(w.newestKey)}
+}
+
+func (w *Writer) remembered() head.Head { return head.Head{Epoch: w.Epoch, Head: w.head} }
+
+// start reads the state file's cursor and folds the pages after it.
+func (w *Writer) start(ctx context.Context) error {
+	w.head = page.EmptyHead()
+	data, found, err := w.State.Get([]byte(cursorKey))
+	if err != nil {
+		return err
+	}
+	if found {
+		var c cursor
+		if err := cbor.Unmarshal(data, &c); err != nil {
+			return fmt.Errorf("%w: its cursor: %w", state.ErrDamaged, err)
+		}
+		if c.Epoch != w.Epoch {
+			return fmt.Errorf("%w: it is of log epoch %d, the book of %d", state.ErrDamaged, c.Epoch, w.Epoch)
+		}
+		w.head = page.Head{Page: c.Page, Size: c.Size, Root: c.Root}
+		w.recorded, w.durable = time.UnixMicro(c.Recorded).UTC(), time.UnixMicro(c.Recorded).UTC()
+		w.newestKey = keyring.KeyID(c.Key)
+	}
+	remembered := w.Head.Head()
+	last, err := w.Store.Last(ctx)
+	if err != nil {
+		return err
+	}
+	if due := max(remembered.Page, w.head.Page); last < due {
+		return fmt.Errorf("%w: it ends at page %d, but page %d was acknowledged", ErrLogShort, last, due)
+	}
+	if err := w.agree(ctx, w.head); err != nil {
+		return err
+	}
+	if remembered.Epoch != w.Epoch {
+		return fmt.Errorf("%w: the remembered head is of log epoch %d, the book of %d", ErrContradiction, remembered.Epoch, w.Epoch)
+	}
+	if remembered.Page < w.head.Page {
+		err = w.agree(ctx, remembered.Head)
+	}
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	w.durableHead, w.next = w.head, w.head.Size
+	w.mu.Unlock()
+	if err := w.openTree(ctx); err != nil {
+		return err
+	}
+	if err := w.catchUp(ctx); err != nil {
+		return err
+	}
+	return w.checkKeys()
+}
+
+// checkKeys refuses a ring that is older than the log: it would give ids that
+// are in use to new keys, and lacks the keys that they belong to.
+func (w *Writer) checkKeys() error {
+	slots, err := w.Keys.Len()
+	if err != nil {
+		return err
+	}
+	if uint64(slots) < uint64(w.newestKey) {
+		return fmt.Errorf("%w: it has %d keys, and the log uses key %d: bring back the newest copy of the ring",
+			keyring.ErrDamaged, slots, w.newestKey)
+	}
+	return nil
+}
+
+// uses takes note of the keys of a durable commit. The mutex is held.
+func (w *Writer) uses(c commit.Commit) {
+	for _, key := range c.Subjects {
+		w.newestKey = max(w.newestKey, key)
+	}
+}
+
+// openTree opens the tree as it was at w.head, or makes it anew from the log.
+func (w *Writer) openTree(ctx context.Context) error {
+	var err error
+	if w.TreePath == "" {
+		w.tree = transparency.NewMemory()
+	} else {
+		w.tree, err = transparency.OpenFile(w.TreePath, w.head)
+		if err == nil || !errors.Is(err, transparency.ErrTreeDamaged) {
+			return err
+		}
+		if w.tree, err = transparency.CreateFile(w.TreePath); err != nil {
+			return err
+		}
+	}
+	chain, err := page.NewChain(w.Signer.Verifier(), page.EmptyHead(), page.Edge{})
+	if err != nil {
+		return err
+	}
+	var leaves []tlog.Hash
+	for p, err := range w.Store.Read(ctx, 1, w.head.Page) {
+		if err != nil {
+			return err
+		}
+		opened, err := chain.Next(p)
+		if err != nil {
+			return err
+		}
+		leaves = opened.Leaves(leaves[:0])
+		if err := w.tree.Append(leaves...); err != nil {
+			return err
+		}
+	}
+	if chain.Head() != w.head {
+		return fmt.Errorf("%w: its pages to %d lead to another tree head", ErrContradiction, w.head.Page)
+	}
+	return nil
+}
+
+// agree checks that the log's page of that number leads to that head.
+func (w *Writer) agree(ctx context.Context, h page.Head) error {
+	if h.Page == 0 {
+		return nil
+	}
+	for p, err := range w.Store.Read(ctx, h.Page, h.Page) {
+		if err != nil {
+			return err
+		}
+		opened, err := w.Signer.Verifier().Open(p.Body)
+		if err != nil {
+			return err
+		}
+		if opened.Head != h {
+			return fmt.Errorf("%w: page %d leads to another tree head", ErrContradiction, h.Page)
+		}
+		return nil
+	}
+	return fmt.Errorf("%w: page %d", eventstore.ErrGap, h.Page)
+}
+
+// catchUp folds the pages after w.head to the end of the log. Nothing undurable
+// may be pending.
+func (w *Writer) catchUp(ctx context.Context) error {
+	chain, err := page.NewChain(w.Signer.Verifier(), w.head, w.tree.Edge())
+	if err != nil {
+		return err
+	}
+	remembered := w.Head.Head()
+	last := uint64(0)
+	if w.Progress != nil {
+		if last, err = w.Store.Last(ctx); err != nil {
+			return err
+		}
+	}
+	for p, err := range commit.Replay(ctx, w.Store, chain, w.Codec, commit.End) {
+		if err != nil {
+			return err
+		}
+		if p.Head.Page == remembered.Page && p.Head != remembered.Head {
+			return fmt.Errorf("%w: page %d leads to another tree head than the remembered one", ErrContradiction, remembered.Page)
+		}
+		if err := w.foldPage(p); err != nil {
+			return err
+		}
+		if w.Progress != nil {
+			w.Progress(p.Head.Page, max(last, p.Head.Page))
+		}
+	}
+	return nil
+}
+
+// foldPage folds a verified page and makes it the durable head.
+func (w *Writer) foldPage(p commit.Page) error {
+	for _, c := range p.Commits {
+		if err := w.tree.Append(page.EntryLeaf(c.Entry)); err != nil {
+			return err
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for len(w.over.unwritten) >= maxUnwritten && w.unsettled.Err() == nil {
+		w.changed.Wait()
+	}
+	for _, c := range p.Commits {
+		updates, err := foldCommit(w.over, c)
+		if err != nil {
+			return err
+		}
+		w.over.acknowledged(c.Position, updates)
+		w.uses(c)
+		w.writes = append(w.writes, write{updates: updates})
+		w.recorded, w.durable = c.Recorded, c.Recorded
+	}
+	w.head = p.Head
+	w.durableHead, w.checkpoint, w.next = p.Head, nil, p.Head.Size
+	w.writes = append(w.writes, write{cursor: w.cursor()})
+	w.changed.Broadcast()
+	return nil
+}
+
+// write is work for the state file: rows of a commit, or the cursor after a page.
+type write struct {
+	updates []update
+	cursor  *cursor
+}
+
+// persist is the loop that writes durable rows to the state file, whole pages at
+// a time. A failure is tried again: the file is a convenience, the log the truth.
+func (w *Writer) persist() {
+	for wait := 10 * time.Millisecond; ; {
+		w.mu.Lock()
+		for len(w.writes) == 0 && w.unsettled.Err() == nil {
+			w.changed.Wait()
+		}
+		writes := w.writes
+		w.mu.Unlock()
+		if len(writes) == 0 {
+			return
+		}
+		w.at("persist")
+		keys, size, err := w.persistOnce(writes)
+		if err == nil {
+			w.at("persisted")
+			wait = 10 * time.Millisecond
+			w.mu.Lock()
+			w.writes = w.writes[len(writes):]
+			w.over.written(keys, size)
+			w.changed.Broadcast()
+			w.mu.Unlock()
+			continue
+		}
+		w.Log.Warn("the state file cannot be written; it will be tried again", "error", err)
+		select {
+		case <-time.After(wait):
+			wait = min(2*wait, 2*time.Second)
+		case <-w.unsettled.Done():
+			return
+		}
+	}
+}
+
+func (w *Writer) persistOnce(writes []write) ([]rowKey, uint64, error) {
+	newest := make(map[rowKey]any)
+	var last *cursor
+	for _, one := range writes {
+		for _, u := range one.updates {
+			newest[u.key] = u.value
+		}
+		if one.cursor != nil {
+			last = one.cursor
+		}
+	}
+	if last == nil {
+		return nil, 0, errors.New("ledger: rows without a cursor")
+	}
+	// The tree must not be behind the cursor, or the next start makes it anew.
+	if err := w.tree.Sync(); err != nil {
+		return nil, 0, err
+	}
+	keys := make([]rowKey, 0, len(newest))
+	rows := make([]state.Row, 0, len(newest)+1)
+	for key, value := range newest {
+		data, err := encodeRow(value)
+		if err != nil {
+			return nil, 0, err
+		}
+		keys = append(keys, key)
+		rows = append(rows, state.Row{Key: []byte(key), Value: data})
+	}
+	data, err := cbor.Marshal(last)
+	if err != nil {
+		return nil, 0, err
+	}
+	rows = append(rows, state.Row{Key: []byte(cursorKey), Value: data})
+	if err := w.State.Write(rows); err != nil {
+		return nil, 0, err
+	}
+	return keys, last.Size, nil
+}

@@ -1,0 +1,298 @@
+package commit
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+	"github.com/google/uuid"
+
+	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/codec"
+	"github.com/daybook-ledger/daybook/eventstore/keyring"
+	"github.com/daybook-ledger/daybook/eventstore/page"
+	"github.com/daybook-ledger/daybook/eventstore/seal"
+)
+
+// ErrForm means that a commit's sections do not hold what its header says.
+var ErrForm = errors.New("commit: not a commit of this book")
+
+// Keys gives the data keys of a book. *keyring.Ring is one.
+type Keys interface {
+	Key(keyring.KeyID) ([]byte, error)
+}
+
+// Codec seals and opens the commits of one book. It is safe for concurrent use.
+type Codec struct {
+	book   uuid.UUID
+	epoch  uint64
+	keys   Keys
+	facts  keyring.KeyID
+	digest []byte
+}
+
+// NewCodec makes a codec. The facts key seals accounting facts; digestKey, 32
+// bytes, keys the digests of commands.
+func NewCodec(book uuid.UUID, epoch uint64, keys Keys, facts keyring.KeyID, digestKey []byte) *Codec {
+	return &Codec{book, epoch, keys, facts, digestKey}
+}
+
+// Command is an encoded command.
+type Command struct {
+	kind            string
+	schema          uint
+	facts, personal []byte
+	// Digest identifies the content, under a key of the book.
+	Digest [32]byte
+}
+
+// Size is the number of bytes of the content.
+func (c Command) Size() int { return len(c.facts) + len(c.personal) }
+
+// EncodeCommand encodes a command for Seal.
+func (c *Codec) EncodeCommand(command domain.Command) (Command, error) {
+	facts, personal, schema, err := codec.EncodeCommand(command)
+	if err != nil {
+		return Command{}, fmt.Errorf("commit: encode %s: %w", command.CommandType(), err)
+	}
+	encoded := Command{kind: command.CommandType(), schema: schema, facts: facts, personal: personal}
+	mac := hmac.New(sha256.New, c.digest)
+	for _, part := range [][]byte{[]byte(encoded.kind), binary.BigEndian.AppendUint64(nil, uint64(schema)), facts, personal} {
+		mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
+		mac.Write(part)
+	}
+	mac.Sum(encoded.Digest[:0])
+	return encoded, nil
+}
+
+// DeriveID gives the id that this book always gives to a label: a UUID of
+// version 8 made by a digest under a key of the book, so that it says nothing
+// about the label to whoever lacks the key.
+func (c *Codec) DeriveID(label string) uuid.UUID {
+	mac := hmac.New(sha256.New, c.digest)
+	mac.Write([]byte("daybook/derived-id/1\x00"))
+	mac.Write([]byte(label))
+	id := uuid.UUID(mac.Sum(nil)[:16])
+	id[6] = id[6]&0x0f | 0x80
+	id[8] = id[8]&0x3f | 0x80
+	return id
+}
+
+// factsSection is the plain text of a commit's facts.
+type factsSection struct {
+	_       struct{} `cbor:",toarray"`
+	Rules   uint
+	Kind    string // of the command
+	Schema  uint
+	Command []byte
+	Digest  [32]byte
+	Events  [][]byte
+}
+
+// personalSection is the plain text of a commit's personal data of one subject.
+type personalSection struct {
+	_       struct{} `cbor:",toarray"`
+	Command []byte   // nil unless the command is about this subject
+	Events  []personalEvent
+}
+
+type personalEvent struct {
+	_     struct{} `cbor:",toarray"`
+	Index int
+	Part  []byte
+}
+
+var (
+	encoding = must(cbor.CoreDetEncOptions().EncMode())
+	decoding = must(cbor.DecOptions{
+		DupMapKey: cbor.DupMapKeyEnforcedAPF, IndefLength: cbor.IndefLengthForbidden, TagsMd: cbor.TagsForbidden,
+		MaxArrayElements: 1 << 17, MaxNestedLevels: 8, ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
+	}.DecMode())
+)
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err) // options that are constant
+	}
+	return v
+}
+
+// Seal gives the stored bytes of a commit, whose command is given encoded. Each
+// call uses fresh salts.
+func (c *Codec) Seal(commit Commit, command Command) ([]byte, error) {
+	h := seal.Header{
+		Book: commit.Book, Epoch: commit.Epoch, Position: commit.Position, Command: commit.ID,
+		Principal: commit.Principal, Recorded: commit.Recorded.UnixMicro(),
+		Correlation: commit.Correlation, Causation: commit.Causation,
+		Events: make([]seal.Event, len(commit.Events)),
+	}
+	facts := factsSection{
+		Rules: commit.Rules, Kind: command.kind, Schema: command.schema, Command: command.facts,
+		Digest: command.Digest, Events: make([][]byte, len(commit.Events)),
+	}
+	var order []uuid.UUID
+	parts := make(map[uuid.UUID]*personalSection)
+	part := func(subject uuid.UUID) *personalSection {
+		if parts[subject] == nil {
+			parts[subject] = new(personalSection)
+			order = append(order, subject)
+		}
+		return parts[subject]
+	}
+	for i, e := range commit.Events {
+		plain, personal, schema, err := codec.EncodeEvent(e.Event)
+		if err != nil {
+			return nil, fmt.Errorf("commit: encode %s: %w", e.Event.EventType(), err)
+		}
+		h.Events[i] = seal.Event{
+			Type: e.Event.EventType(), Stream: seal.Stream{Kind: string(e.Stream.Kind), ID: e.Stream.ID},
+			Revision: e.Revision, Schema: uint64(schema),
+		}
+		facts.Events[i] = plain
+		if personal != nil {
+			p := part(e.Event.(domain.Personal).Subject())
+			p.Events = append(p.Events, personalEvent{Index: i, Part: personal})
+		}
+	}
+	if command.personal != nil {
+		part(commit.Command.(domain.Personal).Subject()).Command = command.personal
+	}
+	plain, err := encoding.Marshal(facts)
+	if err != nil {
+		return nil, fmt.Errorf("commit: encode: %w", err)
+	}
+	sections := []seal.Section{{Kind: seal.Facts, Key: c.facts, Plain: plain}}
+	for _, subject := range order {
+		if plain, err = encoding.Marshal(parts[subject]); err != nil {
+			return nil, fmt.Errorf("commit: encode: %w", err)
+		}
+		sections = append(sections, seal.Section{Kind: seal.Personal, Key: commit.Subjects[subject], Subject: subject, Plain: plain})
+	}
+	return seal.Seal(h, sections, c.keys.Key, rand.Reader)
+}
+
+// Open opens a stored commit. Personal parts whose key was destroyed are nil;
+// any other key that is missing, and anything that is not as Seal makes it, is
+// an error.
+func (c *Codec) Open(stored []byte) (Commit, error) {
+	sealed, err := seal.Parse(stored)
+	if err != nil {
+		return Commit{}, err
+	}
+	h := sealed.Header
+	if h.Book != c.book || h.Epoch != c.epoch {
+		return Commit{}, fmt.Errorf("%w: it names book %s, epoch %d", ErrForm, h.Book, h.Epoch)
+	}
+	var facts *factsSection
+	events := make(map[int][]byte)
+	var personal []byte
+	subjects := make(map[uuid.UUID]keyring.KeyID)
+	for i, info := range h.Sections {
+		plain, err := c.section(sealed, i)
+		if err != nil {
+			return Commit{}, fmt.Errorf("commit: position %d, section %d: %w", h.Position, i, err)
+		}
+		if info.Kind == seal.Facts {
+			if facts != nil || plain == nil {
+				return Commit{}, fmt.Errorf("%w: its facts", ErrForm)
+			}
+			facts = new(factsSection)
+			if err := decoding.Unmarshal(plain, facts); err != nil {
+				return Commit{}, fmt.Errorf("%w: its facts: %w", ErrForm, err)
+			}
+			continue
+		}
+		subjects[info.Subject] = info.Key
+		if plain == nil {
+			continue
+		}
+		var p personalSection
+		if err := decoding.Unmarshal(plain, &p); err != nil {
+			return Commit{}, fmt.Errorf("%w: a personal section: %w", ErrForm, err)
+		}
+		if p.Command != nil {
+			personal = p.Command
+		}
+		for _, e := range p.Events {
+			events[e.Index] = e.Part
+		}
+	}
+	if facts == nil || len(facts.Events) != len(h.Events) {
+		return Commit{}, fmt.Errorf("%w: its facts do not fit its header", ErrForm)
+	}
+	commit := Commit{
+		Book: h.Book, Epoch: h.Epoch, Position: h.Position, ID: h.Command, Principal: h.Principal,
+		Recorded: time.UnixMicro(h.Recorded).UTC(), Correlation: h.Correlation, Causation: h.Causation,
+		Rules: facts.Rules, Digest: facts.Digest, Events: make([]Event, len(h.Events)),
+		Subjects: subjects, Entry: page.EntryHash(stored),
+	}
+	if commit.Command, err = codec.DecodeCommand(facts.Kind, facts.Schema, facts.Command, personal); err != nil {
+		return Commit{}, fmt.Errorf("commit: position %d: %w", h.Position, err)
+	}
+	for i, e := range h.Events {
+		event, err := codec.DecodeEvent(e.Type, uint(e.Schema), facts.Events[i], events[i])
+		if err != nil {
+			return Commit{}, fmt.Errorf("commit: position %d, event %d: %w", h.Position, i, err)
+		}
+		stream, err := domain.ParseStreamID(e.Stream.Kind + "-" + e.Stream.ID.String())
+		if err != nil {
+			return Commit{}, fmt.Errorf("commit: position %d, event %d: %w", h.Position, i, err)
+		}
+		commit.Events[i] = Event{Stream: stream, Revision: e.Revision, Event: event}
+	}
+	return commit, nil
+}
+
+// section opens a section, and gives nil for one whose key was destroyed.
+func (c *Codec) section(sealed seal.Sealed, i int) ([]byte, error) {
+	info := sealed.Header.Sections[i]
+	key, err := c.keys.Key(info.Key)
+	if info.Kind == seal.Personal && errors.Is(err, keyring.ErrDestroyed) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer clear(key)
+	return sealed.Open(i, key)
+}
+
+// OpenPage opens the commits of a page that a page.Chain has accepted, on all
+// cores.
+func (c *Codec) OpenPage(p page.Page) ([]Commit, error) {
+	commits := make([]Commit, len(p.Commits))
+	errs := make([]error, len(p.Commits))
+	open := func(i int) {
+		commits[i], errs[i] = c.Open(p.Commits[i])
+		commits[i].Page = p.Head.Page
+		if errs[i] == nil && commits[i].Position != p.OldSize+uint64(i) {
+			errs[i] = fmt.Errorf("%w: it says position %d, and stands at %d", ErrForm, commits[i].Position, p.OldSize+uint64(i))
+		}
+	}
+	if workers := min(runtime.GOMAXPROCS(0), len(p.Commits)/4); workers > 1 {
+		var group sync.WaitGroup
+		for first := range workers {
+			group.Go(func() {
+				for i := first; i < len(p.Commits); i += workers {
+					open(i)
+				}
+			})
+		}
+		group.Wait()
+	} else {
+		for i := range p.Commits {
+			open(i)
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("page %d: %w", p.Head.Page, err)
+	}
+	return commits, nil
+}

@@ -1,0 +1,395 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/rules"
+	"github.com/daybook-ledger/daybook/eventstore/keyring"
+	"github.com/daybook-ledger/daybook/ledger/commit"
+)
+
+// request is a command on its way through the writer.
+type request struct {
+	Envelope
+	encoded  commit.Command
+	sequence uint64       // the order in which requests were first decided
+	stage    atomic.Int32 // waiting, then taken or abandoned
+	joined   []*request   // others with the same id, answered after this one
+	answers  chan answer
+}
+
+// The stages of a request.
+const (
+	waiting int32 = iota
+	taken
+	abandoned
+)
+
+type answer struct {
+	row        commandRow
+	size       uint64 // of the tree that the checkpoint signs
+	checkpoint []byte
+	repeated   bool
+	err        error
+}
+
+// finishAll answers a request and those that joined it.
+func (r *request) finishAll(a answer) {
+	r.finish(a)
+	for _, joined := range r.joined {
+		joined.finishAll(a)
+	}
+	r.joined = nil
+}
+
+// finish answers a request; joined requests are not answered.
+func (r *request) finish(a answer) {
+	select {
+	case r.answers <- a:
+	default: // answered already, which only a defect could cause
+	}
+}
+
+// Do implements Book.
+func (w *Writer) Do(ctx context.Context, e Envelope) (Receipt, error) {
+	if e.ID == uuid.Nil {
+		return Receipt{}, domain.Refuse(CodeInvalidCommandID, "the command has no id")
+	}
+	encoded, err := w.Codec.EncodeCommand(e.Command)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if size := encoded.Size(); size > maxCommand {
+		return Receipt{}, domain.Refuse(CodeCommandTooLarge, "the command has %d bytes, of at most %d", size, maxCommand)
+	}
+	r := &request{Envelope: e, encoded: encoded, answers: make(chan answer, 1)}
+	select {
+	case w.requests <- r:
+	case <-ctx.Done():
+		return Receipt{}, fmt.Errorf("ledger: nothing was entered: %w", context.Cause(ctx))
+	case <-w.unsettled.Done():
+		return Receipt{}, w.whyClosed()
+	}
+	select {
+	case a := <-r.answers:
+		return w.receipt(r, a)
+	case <-ctx.Done():
+	}
+	if r.stage.CompareAndSwap(waiting, abandoned) {
+		return Receipt{}, fmt.Errorf("ledger: nothing was entered: %w", context.Cause(ctx))
+	}
+	select {
+	case a := <-r.answers:
+		return w.receipt(r, a)
+	default:
+	}
+	if cause := w.Unsettled(); cause != nil {
+		return Receipt{}, fmt.Errorf("%w (%w)", ErrOutcomeUnknown, cause)
+	}
+	return Receipt{}, fmt.Errorf("%w (%w)", ErrOutcomeUnknown, context.Cause(ctx))
+}
+
+func (w *Writer) whyClosed() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.broken != nil {
+		return w.broken
+	}
+	return ErrClosed
+}
+
+// decide is the loop that decides commands, one after the other.
+func (w *Writer) decide() {
+	ready := false
+	for {
+		r, err := w.take()
+		if err != nil {
+			w.refuseRest()
+			return
+		}
+		if !ready {
+			// Nothing is pending, so the flusher leaves head and tree alone.
+			if err := w.takeOver(); err != nil {
+				if !errors.Is(err, errStopped) {
+					w.fail(err)
+				}
+				r.finish(answer{err: w.whyClosed()})
+				continue
+			}
+			ready = true
+		}
+		w.mu.Lock()
+		for w.stalled && w.broken == nil && w.unsettled.Err() == nil {
+			w.changed.Wait()
+		}
+		if w.broken != nil {
+			r.finish(answer{err: w.broken})
+		} else {
+			w.handle(r)
+		}
+		w.mu.Unlock()
+	}
+}
+
+// take gives the next request, once there is room for its commit. While the
+// writer closes, only commands that must be decided again are taken.
+func (w *Writer) take() (*request, error) {
+	for {
+		w.mu.Lock()
+		for (len(w.pending) >= maxWaiting || len(w.over.unwritten) >= maxUnwritten) &&
+			w.unsettled.Err() == nil && w.broken == nil {
+			w.changed.Wait()
+		}
+		if len(w.redo) > 0 {
+			r := w.redo[0]
+			w.redo = w.redo[1:]
+			w.mu.Unlock()
+			return r, nil
+		}
+		requests := w.requests
+		if w.closing {
+			requests = nil
+		}
+		w.mu.Unlock()
+		select {
+		case r := <-requests:
+			return r, nil
+		case <-w.look:
+		case <-w.unsettled.Done():
+			return nil, errStopped
+		}
+	}
+}
+
+// refuseRest answers the commands that will not be decided any more.
+func (w *Writer) refuseRest() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range w.redo {
+		r.finishAll(answer{err: ErrOutcomeUnknown})
+	}
+	w.redo = nil
+}
+
+// handle decides one request. The mutex is held.
+func (w *Writer) handle(r *request) {
+	if !r.stage.CompareAndSwap(waiting, taken) && r.stage.Load() == abandoned {
+		return
+	}
+	if r.sequence == 0 {
+		w.sequence++
+		r.sequence = w.sequence
+	}
+	if first, found := w.under[r.ID]; found {
+		first.joined = append(first.joined, r)
+		return
+	}
+	known, err := w.over.durable(commandKey(r.ID))
+	if err != nil {
+		w.end(r, answer{err: err})
+		return
+	}
+	if known != nil {
+		w.repeat(r, known.(commandRow))
+		return
+	}
+	e, err := w.decision(r)
+	var refusal *domain.Refusal
+	switch {
+	case errors.As(err, &refusal):
+		w.hold(r, refusal)
+	case err != nil:
+		w.end(r, answer{err: err})
+	default:
+		w.at("decided")
+		w.over.decided(e.commit.Position, e.updates)
+		w.pending = append(w.pending, e)
+		w.under[r.ID] = r
+		w.next++
+		w.recorded = e.commit.Recorded
+		w.sealing <- e
+		w.changed.Broadcast()
+	}
+}
+
+// repeat answers a command whose id is in the book.
+func (w *Writer) repeat(r *request, row commandRow) {
+	if row.Digest != r.encoded.Digest {
+		w.end(r, answer{err: domain.Refuse(CodeCommandIDReused, "the command id %s belongs to a command of other content", r.ID).
+			WithHint("give each command an id of its own")})
+		return
+	}
+	checkpoint, err := w.newest()
+	w.end(r, answer{row: row, size: w.durableHead.Size, checkpoint: checkpoint, repeated: true, err: err})
+}
+
+// newest is the checkpoint of the durable head.
+func (w *Writer) newest() ([]byte, error) {
+	if w.checkpoint == nil {
+		checkpoint, err := w.Signer.Checkpoint(w.durableHead)
+		if err != nil {
+			return nil, err
+		}
+		w.checkpoint = checkpoint
+	}
+	return w.checkpoint, nil
+}
+
+// end answers a request for good, and lets those that joined it be decided.
+func (w *Writer) end(r *request, a answer) {
+	r.finish(a)
+	if w.under[r.ID] == r {
+		delete(w.under, r.ID)
+	}
+	w.again(r.joined)
+	r.joined = nil
+}
+
+// hold keeps a refusal until every state that it saw is durable: a caller who
+// acts on it must not find later that what stood in the way never happened.
+func (w *Writer) hold(r *request, refusal error) {
+	if len(w.pending) == 0 {
+		w.end(r, answer{err: refusal})
+		return
+	}
+	last := w.pending[len(w.pending)-1]
+	last.refused = append(last.refused, refused{r, refusal})
+}
+
+// decision decides a command and folds its events. Nothing is changed yet.
+func (w *Writer) decision(r *request) (*entry, error) {
+	moment, err := w.moment(r.Principal)
+	if err != nil {
+		return nil, err
+	}
+	if r.Expect != nil {
+		row, err := w.over.stream(r.Command.Stream())
+		if err != nil {
+			return nil, err
+		}
+		if row.Revision != *r.Expect {
+			return nil, domain.Refuse(CodeRevisionConflict, "%s is at revision %d, not %d", r.Command.Stream(), row.Revision, *r.Expect).
+				WithHint("look at it again and repeat the command against what it is now")
+		}
+	}
+	changes, err := rules.Decide(states{w.over}, moment, r.Command)
+	if err != nil {
+		return nil, err
+	}
+	e := &entry{request: r, sealed: make(chan struct{}), commit: commit.Commit{
+		Book: w.Book, Epoch: w.Epoch, Position: w.next, ID: r.ID, Principal: r.Principal,
+		Recorded: moment.Recorded, Correlation: r.Correlation, Causation: r.Causation,
+		Rules: rules.Version, Command: r.Command, Digest: r.encoded.Digest,
+		Events: make([]commit.Event, len(changes)), Subjects: make(map[uuid.UUID]keyring.KeyID),
+	}}
+	f := newFolder(w.over)
+	for i, change := range changes {
+		revision, err := f.event(change.Stream, change.Event)
+		if err != nil {
+			return nil, err
+		}
+		e.commit.Events[i] = commit.Event{Stream: change.Stream, Revision: revision, Event: change.Event}
+		if err := w.subject(f, e.commit.Subjects, change.Event); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.subject(f, e.commit.Subjects, r.Command); err != nil {
+		return nil, err
+	}
+	e.updates = f.updates()
+	return e, nil
+}
+
+// subject finds or makes the key of the customer whom an event or a command is
+// about.
+func (w *Writer) subject(f *folder, subjects map[uuid.UUID]keyring.KeyID, about any) error {
+	personal, ok := about.(domain.Personal)
+	if !ok {
+		return nil
+	}
+	id := personal.Subject()
+	if _, found := subjects[id]; found || id == uuid.Nil {
+		return nil
+	}
+	known, err := w.over.get(subjectKey(id))
+	if err != nil {
+		return err
+	}
+	if known != nil {
+		subjects[id] = keyring.KeyID(known.(subjectRow))
+		return nil
+	}
+	// Keys are flushed before a page can use them. They are made ahead, ever
+	// more at a time, so that a short run wastes few and a long one seldom waits.
+	if len(w.spare) == 0 {
+		if w.spare, err = w.Keys.Reserve(keyring.Subject, w.pool); err != nil {
+			return fmt.Errorf("ledger: make a customer's key: %w", err)
+		}
+		w.pool = min(2*w.pool, 256)
+	}
+	subjects[id], w.spare = w.spare[0], w.spare[1:]
+	f.subject(id, subjects[id])
+	return nil
+}
+
+// moment is the recorded time of the next commit, unless the clock jumped.
+func (w *Writer) moment(principal string) (domain.Moment, error) {
+	now := w.Clock.Now()
+	jump := now.Sub(w.wall) - (w.Clock.Elapsed() - w.elapsed)
+	if jump > maxJump || jump < -maxJump || now.Before(w.recorded.Add(-maxJump)) {
+		return domain.Moment{}, domain.Refuse(CodeClockJumped,
+			"the clock says %s, but the newest entry was recorded at %s and the clock has jumped by %s since the start",
+			now.UTC().Format(time.RFC3339), w.recorded.Format(time.RFC3339), jump.Round(time.Second)).
+			WithHint("set the machine's clock right and start again")
+	}
+	recorded := now.UTC().Truncate(time.Microsecond)
+	if recorded.Before(w.recorded) {
+		recorded = w.recorded
+	}
+	return domain.Moment{Book: w.Book, Recorded: recorded, Principal: principal}, nil
+}
+
+// drop forgets everything undurable; its commands will be decided again, in
+// their old order and before any other. The mutex is held.
+func (w *Writer) drop() {
+	var again []*request
+	for _, e := range w.pending {
+		again = append(again, e.request)
+		delete(w.under, e.request.ID)
+		for _, r := range e.refused {
+			again = append(again, r.request)
+		}
+	}
+	w.pending = nil
+	w.over.dropped()
+	w.recorded = w.durable
+	w.next = w.durableHead.Size
+	w.again(again)
+}
+
+// again has requests decided again, before any newcomer. The mutex is held.
+func (w *Writer) again(requests []*request) {
+	if len(requests) == 0 {
+		return
+	}
+	w.redo = append(w.redo, requests...)
+	slices.SortStableFunc(w.redo, func(a, b *request) int { return cmp.Compare(a.sequence, b.sequence) })
+	w.nudge()
+}
+
+// nudge makes the deciding loop look again.
+func (w *Writer) nudge() {
+	select {
+	case w.look <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,234 @@
+package ledger
+
+import (
+	"fmt"
+
+	"github.com/fxamacker/cbor/v2"
+	"github.com/google/uuid"
+
+	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/codec"
+	"github.com/daybook-ledger/daybook/eventstore/keyring"
+	"github.com/daybook-ledger/daybook/ledger/state"
+)
+
+// rowKey names what the writer knows: one letter for the kind, then the name.
+type rowKey string
+
+func streamKey(s domain.StreamID) rowKey {
+	return rowKey("s" + string(s.Kind) + "\x00" + string(s.ID[:]))
+}
+func commandKey(id uuid.UUID) rowKey { return rowKey("c" + string(id[:])) }
+func subjectKey(id uuid.UUID) rowKey { return rowKey("k" + string(id[:])) }
+func referenceKey(r domain.Reference) rowKey {
+	return rowKey("r" + string(r.Kind) + "\x00" + r.Value)
+}
+
+const cursorKey = rowKey("cursor")
+
+// streamRow is a stream's folded state.
+type streamRow struct {
+	Kind     domain.Kind
+	Revision uint64
+	State    domain.State
+}
+
+// commandRow is what is kept of a command for ever.
+type commandRow struct {
+	_        struct{} `cbor:",toarray"`
+	Position uint64
+	Page     uint64
+	Recorded int64 // Unix microseconds
+	Digest   [32]byte
+	Entry    [32]byte
+}
+
+// referenceRow is the stream that a reference names.
+type referenceRow domain.StreamID
+
+// subjectRow is the key that seals a customer's personal data.
+type subjectRow keyring.KeyID
+
+// update is one row that a commit changes.
+type update struct {
+	key   rowKey
+	value any // streamRow, commandRow, referenceRow or subjectRow
+}
+
+// version is a row's value as of a commit.
+type version struct {
+	value    any
+	position uint64
+}
+
+// overlay answers what is true now, newest first: what was decided and is not
+// yet durable; what is durable and not yet in the state file; what was read or
+// written lately; the state file. It is guarded by the writer's mutex.
+type overlay struct {
+	file      *state.File
+	pending   map[rowKey]version
+	unwritten map[rowKey]version
+	// Two generations bound the cache: when the young one is full it becomes
+	// the old one, and what is used moves back.
+	young, old map[rowKey]any
+	limit      int
+}
+
+func newOverlay(file *state.File, limit int) *overlay {
+	return &overlay{
+		file:    file,
+		pending: make(map[rowKey]version), unwritten: make(map[rowKey]version),
+		young: make(map[rowKey]any), old: make(map[rowKey]any), limit: limit,
+	}
+}
+
+// get gives a row's newest value, or nil.
+func (o *overlay) get(key rowKey) (any, error) {
+	if v, found := o.pending[key]; found {
+		return v.value, nil
+	}
+	return o.durable(key)
+}
+
+// durable gives a row's newest durable value, or nil.
+func (o *overlay) durable(key rowKey) (any, error) {
+	if v, found := o.unwritten[key]; found {
+		return v.value, nil
+	}
+	if v, found := o.young[key]; found {
+		return v, nil
+	}
+	if v, found := o.old[key]; found {
+		o.remember(key, v)
+		return v, nil
+	}
+	data, found, err := o.file.Get([]byte(key))
+	if err != nil || !found {
+		return nil, err
+	}
+	value, err := decodeRow(key, data)
+	if err != nil {
+		return nil, err
+	}
+	o.remember(key, value)
+	return value, nil
+}
+
+func (o *overlay) remember(key rowKey, value any) {
+	if key[0] == 'c' {
+		return // a command id is asked for once
+	}
+	if len(o.young) >= o.limit {
+		o.young, o.old = make(map[rowKey]any), o.young
+	}
+	o.young[key] = value
+}
+
+// decided makes a commit's rows count for the next decision.
+func (o *overlay) decided(position uint64, updates []update) {
+	for _, u := range updates {
+		o.pending[u.key] = version{u.value, position}
+	}
+}
+
+// acknowledged makes a commit's rows durable.
+func (o *overlay) acknowledged(position uint64, updates []update) {
+	for _, u := range updates {
+		o.unwritten[u.key] = version{u.value, position}
+		if v, found := o.pending[u.key]; found && v.position == position {
+			delete(o.pending, u.key)
+		}
+	}
+}
+
+// dropped forgets everything undurable.
+func (o *overlay) dropped() { clear(o.pending) }
+
+// written tells that the rows of the commits before size are in the state file.
+func (o *overlay) written(keys []rowKey, size uint64) {
+	for _, key := range keys {
+		if v, found := o.unwritten[key]; found && v.position < size {
+			delete(o.unwritten, key)
+			o.remember(key, v.value)
+		}
+	}
+}
+
+func encodeRow(value any) ([]byte, error) {
+	switch v := value.(type) {
+	case streamRow:
+		data, err := codec.EncodeState(v.Kind, v.State)
+		if err != nil {
+			return nil, err
+		}
+		return cbor.Marshal([]any{v.Revision, data})
+	case referenceRow:
+		return []byte(domain.StreamID(v).String()), nil
+	case commandRow, subjectRow:
+		return cbor.Marshal(v)
+	default:
+		return nil, fmt.Errorf("ledger: a row of type %T", value)
+	}
+}
+
+func decodeRow(key rowKey, data []byte) (any, error) {
+	value, err := decode(key, data)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", state.ErrDamaged, err)
+	}
+	return value, nil
+}
+
+func decode(key rowKey, data []byte) (any, error) {
+	switch key[0] {
+	case 's':
+		var row struct {
+			_        struct{} `cbor:",toarray"`
+			Revision uint64
+			State    []byte
+		}
+		if err := cbor.Unmarshal(data, &row); err != nil {
+			return nil, err
+		}
+		kind := domain.Kind(key[1 : len(key)-17])
+		s, err := codec.DecodeState(kind, row.State)
+		return streamRow{kind, row.Revision, s}, err
+	case 'r':
+		id, err := domain.ParseStreamID(string(data))
+		return referenceRow(id), err
+	case 'c':
+		var row commandRow
+		err := cbor.Unmarshal(data, &row)
+		return row, err
+	case 'k':
+		var row subjectRow
+		err := cbor.Unmarshal(data, &row)
+		return row, err
+	default:
+		return nil, fmt.Errorf("ledger: a row of kind %q", key[0])
+	}
+}
+
+// states shows an overlay to Decide.
+type states struct{ *overlay }
+
+func (s states) State(id domain.StreamID) (domain.State, error) {
+	row, err := s.stream(id)
+	return row.State, err
+}
+
+func (s states) Find(r domain.Reference) (domain.StreamID, bool, error) {
+	value, err := s.get(referenceKey(r))
+	if value == nil || err != nil {
+		return domain.StreamID{}, false, err
+	}
+	return domain.StreamID(value.(referenceRow)), true, nil
+}
+
+func (o *overlay) stream(id domain.StreamID) (streamRow, error) {
+	value, err := o.get(streamKey(id))
+	if value == nil || err != nil {
+		return streamRow{}, err
+	}
+	return value.(streamRow), nil
+}

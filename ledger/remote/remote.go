@@ -1,0 +1,340 @@
+// Package remote lets other processes hand their commands to the book's writer:
+// Serve answers NATS requests with a ledger.Book, and Dial gives a ledger.Book
+// that sends them. Requests and answers are sealed under the book's transport
+// key, so that only who holds the key ring can give or read them, whatever the
+// connection.
+package remote
+
+import (
+	"context"
+	"crypto/cipher"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+	"golang.org/x/crypto/chacha20poly1305"
+
+	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/codec"
+	"github.com/daybook-ledger/daybook/eventstore/transparency"
+	"github.com/daybook-ledger/daybook/ledger"
+)
+
+// ErrUnreachable means that nobody answers for the book: the request was not
+// taken, and its writer may have ended.
+var ErrUnreachable = errors.New("remote: nobody answers for the book")
+
+// ErrLost means that the connection was lost while the answer was awaited: the
+// outcome is unknown, and the writer may have ended.
+var ErrLost = errors.New("remote: the connection was lost")
+
+// Subject is where a book's writer takes requests.
+func Subject(book uuid.UUID) string { return "daybook." + book.String() + ".command" }
+
+// maxTogether bounds the requests that are answered at once; others wait.
+const maxTogether = 1024
+
+// request is what is asked: a command, or a reference to find.
+type request struct {
+	Find     *domain.Reference `cbor:"find,omitempty"`
+	ID       uuid.UUID         `cbor:"id,omitempty"`
+	By       string            `cbor:"by,omitempty"`
+	Type     string            `cbor:"type,omitempty"`
+	Schema   uint              `cbor:"schema,omitempty"`
+	Facts    []byte            `cbor:"facts,omitempty"`
+	Personal []byte            `cbor:"personal,omitempty"`
+	Expect   *uint64           `cbor:"expect,omitempty"`
+	Group    uuid.UUID         `cbor:"group,omitempty"`
+	Cause    uuid.UUID         `cbor:"cause,omitempty"`
+	Within   time.Duration     `cbor:"within"`
+}
+
+// answer is what comes back.
+type answer struct {
+	Stream   string `cbor:"stream,omitempty"`
+	Receipt  []byte `cbor:"receipt,omitempty"`
+	Page     uint64 `cbor:"page,omitempty"`
+	Recorded int64  `cbor:"recorded,omitempty"` // Unix microseconds
+	Repeated bool   `cbor:"repeated,omitempty"`
+	// Outcome is "" when it was done or found, else one of the outcomes below.
+	Outcome string `cbor:"outcome,omitempty"`
+	Code    string `cbor:"code,omitempty"`
+	Message string `cbor:"message,omitempty"`
+	Hint    string `cbor:"hint,omitempty"`
+}
+
+const (
+	refused = "refused"
+	unknown = "unknown"
+	closed  = "closed"
+	failed  = "failed"
+)
+
+// Server answers requests until it is stopped.
+type Server struct {
+	subscription *nats.Subscription
+	stop         context.CancelFunc
+	running      sync.WaitGroup
+}
+
+// Serve answers the requests that arrive on the book's subject.
+func Serve(nc *nats.Conn, book uuid.UUID, key []byte, writer ledger.Book, log *slog.Logger) (*Server, error) {
+	box, err := chacha20poly1305.NewX(key)
+	if err != nil {
+		return nil, fmt.Errorf("remote: serve: %w", err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s := &Server{stop: stop}
+	places := make(chan struct{}, maxTogether)
+	subject := Subject(book)
+	s.subscription, err = nc.Subscribe(subject, func(m *nats.Msg) {
+		plain, err := open(box, m.Data, subject)
+		if err != nil || m.Reply == "" {
+			return // not from a holder of the key ring: it gets no answer
+		}
+		places <- struct{}{}
+		s.running.Go(func() {
+			defer func() { <-places }()
+			sealed, err := reply(ctx, box, plain, binding(m.Data), writer)
+			if err == nil {
+				err = m.Respond(sealed)
+			}
+			if err != nil {
+				log.Warn("a command from another process could not be answered", "error", err)
+			}
+		})
+	})
+	if err != nil {
+		stop()
+		return nil, fmt.Errorf("remote: serve: %w", err)
+	}
+	return s, nc.Flush()
+}
+
+// Close takes no more requests and waits for those under way.
+func (s *Server) Close() error {
+	err := s.subscription.Unsubscribe()
+	s.running.Wait()
+	s.stop()
+	return err
+}
+
+func reply(ctx context.Context, box cipher.AEAD, plain []byte, bound string, writer ledger.Book) ([]byte, error) {
+	var r request
+	var a answer
+	if err := decoding.Unmarshal(plain, &r); err != nil {
+		a = answer{Outcome: failed, Message: "the request is not in the form of this version"}
+	} else {
+		ctx, cancel := context.WithTimeout(ctx, max(min(r.Within, time.Hour), time.Second))
+		defer cancel()
+		a = perform(ctx, r, writer)
+	}
+	data, err := cbor.Marshal(a)
+	if err != nil {
+		return nil, err
+	}
+	return seal(box, data, bound)
+}
+
+func perform(ctx context.Context, r request, writer ledger.Book) answer {
+	if r.Find != nil {
+		stream, found, err := writer.Find(ctx, *r.Find)
+		if err != nil || !found {
+			return outcome(err)
+		}
+		return answer{Stream: stream.String()}
+	}
+	command, err := codec.DecodeCommand(r.Type, r.Schema, r.Facts, r.Personal)
+	if err != nil {
+		return outcome(err)
+	}
+	receipt, err := writer.Do(ctx, ledger.Envelope{
+		ID: r.ID, Principal: r.By, Command: command, Expect: r.Expect, Correlation: r.Group, Causation: r.Cause,
+	})
+	if err != nil {
+		return outcome(err)
+	}
+	text, err := receipt.Marshal()
+	if err != nil {
+		return outcome(err)
+	}
+	return answer{Receipt: text, Page: receipt.Page, Recorded: receipt.Recorded.UnixMicro(), Repeated: receipt.Repeated}
+}
+
+func outcome(err error) answer {
+	var refusal *domain.Refusal
+	switch {
+	case err == nil:
+		return answer{}
+	case errors.As(err, &refusal):
+		return answer{Outcome: refused, Code: refusal.Code, Message: refusal.Message, Hint: refusal.Hint}
+	case errors.Is(err, ledger.ErrOutcomeUnknown):
+		return answer{Outcome: unknown, Message: err.Error()}
+	case errors.Is(err, ledger.ErrClosed):
+		return answer{Outcome: closed}
+	default:
+		return answer{Outcome: failed, Message: err.Error()}
+	}
+}
+
+// Book is a book whose writer runs in another process.
+type Book struct {
+	nc      *nats.Conn
+	subject string
+	box     cipher.AEAD
+	within  time.Duration
+}
+
+// Dial gives the book that is served over the connection. A request without a
+// deadline of its own waits 30 seconds for its answer.
+func Dial(nc *nats.Conn, book uuid.UUID, key []byte) (*Book, error) {
+	box, err := chacha20poly1305.NewX(key)
+	if err != nil {
+		return nil, fmt.Errorf("remote: dial: %w", err)
+	}
+	return &Book{nc: nc, subject: Subject(book), box: box, within: 30 * time.Second}, nil
+}
+
+// Do implements ledger.Book. ErrUnreachable means that the command was not taken.
+func (b *Book) Do(ctx context.Context, e ledger.Envelope) (ledger.Receipt, error) {
+	facts, personal, schema, err := codec.EncodeCommand(e.Command)
+	if err != nil {
+		return ledger.Receipt{}, fmt.Errorf("remote: encode %s: %w", e.Command.CommandType(), err)
+	}
+	a, err := b.ask(ctx, request{
+		ID: e.ID, By: e.Principal, Type: e.Command.CommandType(), Schema: schema, Facts: facts, Personal: personal,
+		Expect: e.Expect, Group: e.Correlation, Cause: e.Causation,
+	})
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
+	proof, err := transparency.ParseReceipt(a.Receipt)
+	if err != nil {
+		return ledger.Receipt{}, fmt.Errorf("remote: the receipt: %w", err)
+	}
+	return ledger.Receipt{Receipt: proof, Command: e.ID, Page: a.Page, Recorded: time.UnixMicro(a.Recorded).UTC(), Repeated: a.Repeated}, nil
+}
+
+// Find implements ledger.Book.
+func (b *Book) Find(ctx context.Context, r domain.Reference) (domain.StreamID, bool, error) {
+	a, err := b.ask(ctx, request{Find: &r})
+	if err != nil || a.Stream == "" {
+		return domain.StreamID{}, false, err
+	}
+	stream, err := domain.ParseStreamID(a.Stream)
+	return stream, err == nil, err
+}
+
+// ask sends a request and gives its answer, or the error that the answer tells.
+func (b *Book) ask(ctx context.Context, r request) (answer, error) {
+	if _, bounded := ctx.Deadline(); !bounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, b.within)
+		defer cancel()
+	}
+	deadline, _ := ctx.Deadline()
+	r.Within = time.Until(deadline)
+	data, err := cbor.Marshal(r)
+	if err != nil {
+		return answer{}, fmt.Errorf("remote: encode: %w", err)
+	}
+	sealed, err := seal(b.box, data, b.subject)
+	if err != nil {
+		return answer{}, err
+	}
+	m, err := b.exchange(ctx, sealed)
+	if err != nil {
+		return answer{}, err
+	}
+	plain, err := open(b.box, m.Data, binding(sealed))
+	if err != nil {
+		return answer{}, fmt.Errorf("%w: the answer cannot be read: %w", ledger.ErrOutcomeUnknown, err)
+	}
+	var a answer
+	if err := decoding.Unmarshal(plain, &a); err != nil {
+		return answer{}, fmt.Errorf("%w: the answer is not in the form of this version: %w", ledger.ErrOutcomeUnknown, err)
+	}
+	return a, a.error()
+}
+
+// exchange sends a sealed request and waits for its answer, no longer than the
+// connection lasts.
+func (b *Book) exchange(ctx context.Context, sealed []byte) (*nats.Msg, error) {
+	ctx, lose := context.WithCancelCause(ctx)
+	defer lose(nil)
+	lost := b.nc.StatusChanged(nats.RECONNECTING, nats.CLOSED)
+	defer b.nc.RemoveStatusListener(lost)
+	go func() {
+		select {
+		case <-lost:
+			lose(ErrLost)
+		case <-ctx.Done():
+		}
+	}()
+	m, err := b.nc.RequestWithContext(ctx, b.subject, sealed)
+	switch {
+	case errors.Is(err, nats.ErrNoResponders), errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrConnectionClosed):
+		return nil, ErrUnreachable
+	case err != nil && errors.Is(context.Cause(ctx), ErrLost):
+		return nil, fmt.Errorf("%w (%w)", ledger.ErrOutcomeUnknown, ErrLost)
+	case err != nil:
+		// The request may have been taken all the same.
+		return nil, fmt.Errorf("%w (%w)", ledger.ErrOutcomeUnknown, err)
+	}
+	return m, nil
+}
+
+func (a answer) error() error {
+	switch a.Outcome {
+	case "":
+		return nil
+	case refused:
+		return &domain.Refusal{Code: a.Code, Message: a.Message, Hint: a.Hint}
+	case unknown:
+		return fmt.Errorf("%w (%s)", ledger.ErrOutcomeUnknown, a.Message)
+	case closed:
+		return ErrUnreachable
+	default:
+		return errors.New(a.Message)
+	}
+}
+
+// decoding is strict and bounded: the other side holds the key, but may be of
+// another version.
+var decoding = func() cbor.DecMode {
+	mode, err := cbor.DecOptions{
+		DupMapKey: cbor.DupMapKeyEnforcedAPF, IndefLength: cbor.IndefLengthForbidden,
+		MaxNestedLevels: 8, ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
+	}.DecMode()
+	if err != nil {
+		panic(err) // options that are constant
+	}
+	return mode
+}()
+
+// binding is what an answer is bound to: the request's nonce, so that the answer
+// to one request cannot pass for another's.
+func binding(sealed []byte) string {
+	return "answer\x00" + string(sealed[:chacha20poly1305.NonceSizeX])
+}
+
+func seal(box cipher.AEAD, plain []byte, bound string) ([]byte, error) {
+	sealed := make([]byte, box.NonceSize(), box.NonceSize()+len(plain)+box.Overhead())
+	if _, err := rand.Read(sealed); err != nil {
+		return nil, fmt.Errorf("remote: %w", err)
+	}
+	return box.Seal(sealed, sealed, plain, []byte(bound)), nil
+}
+
+func open(box cipher.AEAD, sealed []byte, bound string) ([]byte, error) {
+	if len(sealed) < box.NonceSize() {
+		return nil, errors.New("remote: too short")
+	}
+	return box.Open(nil, sealed[:box.NonceSize()], sealed[box.NonceSize():], []byte(bound))
+}

@@ -1,0 +1,220 @@
+// Package state keeps the command side's folded states in a local file: a
+// key-value table whose rows are sealed and authenticated one by one. It is a
+// projection of the log that can be rebuilt from it at any time, never a source
+// of truth; it exists so that neither the cost of a command nor the start of the
+// program grows with the book's history.
+//
+// The file shows how many rows there are and how long they are, and nothing
+// else: row names are digests under a key, values are XChaCha20-Poly1305 with
+// the row's digest as additional data, so that no row can be altered, or put in
+// another's place, unseen. What the file cannot show by itself is that all of it
+// was set back to an earlier copy: its cursor then lies behind the log, and the
+// pages since are folded again.
+package state
+
+import (
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"net/url"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+	_ "github.com/ncruces/go-sqlite3/embed" // the SQLite build
+	"golang.org/x/crypto/chacha20poly1305"
+)
+
+// ErrDamaged means that the file cannot be used: a row does not authenticate, or
+// SQLite finds the file corrupt. Delete the file: it is rebuilt from the log.
+var ErrDamaged = errors.New("state: damaged")
+
+// Row is a named value.
+type Row struct {
+	Key   []byte
+	Value []byte
+}
+
+// File is a state file. It is safe for concurrent use.
+type File struct {
+	names  hash.Hash
+	namesM sync.Mutex
+	values cipher.AEAD
+
+	reading sync.Mutex // guards reader and get
+	reader  *sqlite3.Conn
+	get     *sqlite3.Stmt
+
+	writing sync.Mutex // guards writer and put
+	writer  *sqlite3.Conn
+	put     *sqlite3.Stmt
+}
+
+// Open opens or creates the file under a 32-byte key. A file that was written
+// under another key opens, but every Get of a row that exists fails.
+func Open(path string, key []byte) (*File, error) {
+	f, err := open(path, key)
+	if err != nil {
+		return nil, fmt.Errorf("state: open: %w", classify(err))
+	}
+	return f, nil
+}
+
+func open(path string, key []byte) (_ *File, err error) {
+	f := new(File)
+	defer func() {
+		if err != nil {
+			f.Close()
+		}
+	}()
+	nameKey, err := hkdf.Key(sha256.New, key, nil, "daybook/state/names/1", 32)
+	if err != nil {
+		return nil, err
+	}
+	valueKey, err := hkdf.Key(sha256.New, key, nil, "daybook/state/values/1", 32)
+	if err != nil {
+		return nil, err
+	}
+	f.names = hmac.New(sha256.New, nameKey)
+	if f.values, err = chacha20poly1305.NewX(valueKey); err != nil {
+		return nil, err
+	}
+	// SQLite would create it readable by all; only the first opening matters.
+	if created, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+		return nil, err
+	} else if err := created.Close(); err != nil {
+		return nil, err
+	}
+	uri := (&url.URL{Scheme: "file", OmitHost: true, Path: path}).String()
+	if f.writer, err = sqlite3.Open(uri); err != nil {
+		return nil, err
+	}
+	if err := f.writer.BusyTimeout(5 * time.Second); err != nil {
+		return nil, err
+	}
+	if err := f.writer.Exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;
+		PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4000;
+		CREATE TABLE IF NOT EXISTS rows (name BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID`); err != nil {
+		return nil, err
+	}
+	if f.put, _, err = f.writer.PrepareFlags(`INSERT INTO rows VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, sqlite3.PREPARE_PERSISTENT); err != nil {
+		return nil, err
+	}
+	if f.reader, err = sqlite3.Open(uri); err != nil {
+		return nil, err
+	}
+	if err := f.reader.Exec(`PRAGMA query_only = ON; PRAGMA cache_size = -32768`); err != nil {
+		return nil, err
+	}
+	if f.get, _, err = f.reader.PrepareFlags(`SELECT value FROM rows WHERE name = ?`, sqlite3.PREPARE_PERSISTENT); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// Get gives a row's value, or false when there is no such row.
+func (f *File) Get(key []byte) ([]byte, bool, error) {
+	name := f.name(key)
+	f.reading.Lock()
+	defer f.reading.Unlock()
+	defer f.get.Reset()
+	if err := f.get.BindBlob(1, name); err != nil {
+		return nil, false, fmt.Errorf("state: get: %w", err)
+	}
+	if !f.get.Step() {
+		if err := f.get.Err(); err != nil {
+			return nil, false, fmt.Errorf("state: get: %w", classify(err))
+		}
+		return nil, false, nil
+	}
+	sealed := f.get.ColumnRawBlob(0)
+	if len(sealed) < chacha20poly1305.NonceSizeX {
+		return nil, false, fmt.Errorf("%w: a row is too short", ErrDamaged)
+	}
+	nonce, sealed := sealed[:chacha20poly1305.NonceSizeX], sealed[chacha20poly1305.NonceSizeX:]
+	value, err := f.values.Open(nil, nonce, sealed, name)
+	if err != nil {
+		return nil, false, fmt.Errorf("%w: a row does not authenticate", ErrDamaged)
+	}
+	return value, true, nil
+}
+
+// Write puts all rows in one transaction, the later of two with the same key
+// last. They survive the loss of the process; a loss of power may take the last
+// transactions whole, but never part of one.
+func (f *File) Write(rows []Row) (err error) {
+	f.writing.Lock()
+	defer f.writing.Unlock()
+	txn, err := f.writer.BeginImmediate()
+	if err != nil {
+		return fmt.Errorf("state: write: %w", classify(err))
+	}
+	defer txn.End(&err)
+	var buffer []byte
+	for _, row := range rows {
+		name := f.name(row.Key)
+		buffer = append(buffer[:0], make([]byte, chacha20poly1305.NonceSizeX)...)
+		if _, err := rand.Read(buffer); err != nil {
+			return fmt.Errorf("state: write: %w", err)
+		}
+		buffer = f.values.Seal(buffer, buffer[:chacha20poly1305.NonceSizeX], row.Value, name)
+		if err := f.putRow(name, buffer); err != nil {
+			return fmt.Errorf("state: write: %w", classify(err))
+		}
+	}
+	return nil
+}
+
+func (f *File) putRow(name, value []byte) error {
+	defer f.put.Reset()
+	if err := f.put.BindBlob(1, name); err != nil {
+		return err
+	}
+	if err := f.put.BindBlob(2, value); err != nil {
+		return err
+	}
+	return f.put.Exec()
+}
+
+// Close releases the file.
+func (f *File) Close() error {
+	var errs []error
+	if f.reader != nil {
+		errs = append(errs, f.get.Close(), f.reader.Close())
+	}
+	if f.writer != nil {
+		errs = append(errs, f.put.Close(), f.writer.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Remove deletes a state file with its journals. A missing file is not an error.
+func Remove(path string) error {
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("state: remove: %w", err)
+		}
+	}
+	return nil
+}
+
+func (f *File) name(key []byte) []byte {
+	f.namesM.Lock()
+	defer f.namesM.Unlock()
+	f.names.Reset()
+	f.names.Write(key)
+	return f.names.Sum(nil)[:16]
+}
+
+func classify(err error) error {
+	if errors.Is(err, sqlite3.CORRUPT) || errors.Is(err, sqlite3.NOTADB) {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return err
+}

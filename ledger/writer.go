@@ -1,0 +1,263 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/eventstore"
+	"github.com/daybook-ledger/daybook/eventstore/head"
+	"github.com/daybook-ledger/daybook/eventstore/keyring"
+	"github.com/daybook-ledger/daybook/eventstore/page"
+	"github.com/daybook-ledger/daybook/eventstore/transparency"
+	"github.com/daybook-ledger/daybook/ledger/commit"
+	"github.com/daybook-ledger/daybook/ledger/state"
+)
+
+// Clock tells the time.
+type Clock struct {
+	// Now is the wall clock.
+	Now func() time.Time
+	// Elapsed is a clock that nobody can set and that goes on while the machine
+	// sleeps; only differences count.
+	Elapsed func() time.Duration
+}
+
+// Config is what a writer is made of. The writer closes none of it.
+type Config struct {
+	Book  uuid.UUID
+	Epoch uint64
+	Store eventstore.Store
+	// Signer signs the pages and checkpoints of this log.
+	Signer *page.Signer
+	// Codec seals and opens commits.
+	Codec *commit.Codec
+	// Keys makes the keys of new customers.
+	Keys *keyring.Ring
+	// TreePath is the file of the Merkle log's hashes. It is made anew from the
+	// log when it is missing or does not fit. Empty: the tree is kept in memory.
+	TreePath string
+	// Head is the remembered head.
+	Head *head.File
+	// State is the state file, empty or behind the log.
+	State *state.File
+	Clock Clock
+	Log   *slog.Logger
+
+	// PageTarget is the size in bytes at which a page takes no more commits;
+	// 512 KiB when 0.
+	PageTarget int
+	// AppendWithin is how long one append may take before it counts as
+	// unclear; 10 s when 0.
+	AppendWithin time.Duration
+	// CacheRows bounds each of the two generations of cached rows; 32,768
+	// when 0.
+	CacheRows int
+	// Progress is told how many pages of how many were folded while the writer
+	// opens; may be nil.
+	Progress func(done, last uint64)
+
+	// step is called at each named step of a command's way: for tests, which
+	// end the process there.
+	step func(string)
+}
+
+// at marks a step of a command's way.
+func (c Config) at(step string) {
+	if c.step != nil {
+		c.step(step)
+	}
+}
+
+// Bounds of what waits in memory.
+const (
+	maxWaiting   = 4096    // commits decided and undurable
+	maxUnwritten = 128_000 // rows durable and not yet in the state file
+	// maxCommand bounds an encoded command, so that its commit, which may hold
+	// the content several times, always fits into a page.
+	maxCommand = 1 << 20
+	maxJump    = 5 * time.Minute
+)
+
+// Writer is a book's one writer. It is safe for concurrent use.
+type Writer struct {
+	Config
+	// unsettled is the context of work that outlives its caller; stop ends it.
+	unsettled context.Context
+	stop      context.CancelFunc
+	requests  chan *request
+	look      chan struct{} // nudges the deciding loop
+	sealing   chan *entry
+	loops     sync.WaitGroup
+
+	// head belongs to the flusher, or to whoever runs alone: Open, and the first
+	// command's takeover. Only they append to the tree.
+	head page.Head
+	tree *transparency.Tree
+
+	mu      sync.Mutex
+	changed *sync.Cond // on mu: any of the following has changed
+	over    *overlay
+	redo    []*request // to be decided again, in order, before any other
+	under   map[uuid.UUID]*request
+	pending []*entry // decided and undurable, in order
+	next    uint64   // the position of the next commit
+	// recorded is the newest recorded time, durable one of durable commits.
+	recorded, durable time.Time
+	sequence          uint64
+	durableHead       page.Head
+	newestKey         keyring.KeyID // the highest that durable commits use
+	checkpoint        []byte        // of durableHead, nil until it is needed
+	writes            []write
+	spare             []keyring.KeyID // flushed subject keys that nobody uses yet
+	pool              int             // how many keys the next reservation makes
+	closing           bool
+	stalled           bool  // the log is being read again: nothing can be decided
+	broken            error // why no command can be taken any more
+	unclear           error // why the outcome of an append is unclear, nil once settled
+
+	wall    time.Time
+	elapsed time.Duration
+}
+
+// entry is a decided commit on its way to durability.
+type entry struct {
+	request *request
+	commit  commit.Commit
+	updates []update
+	refused []refused // refusals that saw this commit and none later
+	sealed  chan struct{}
+	bytes   []byte // valid once sealed is closed, and err nil
+	err     error
+}
+
+type refused struct {
+	request *request
+	refusal error
+}
+
+// Open brings the writer's state up to the end of the log and starts it. It
+// writes nothing to the log: the first command does that, with a barrier.
+//
+// ErrLogShort and ErrContradiction mean that the log is not the one that was
+// acknowledged. An error that wraps state.ErrDamaged means that the state file
+// must be removed, to be made anew from the log.
+func Open(ctx context.Context, cfg Config) (*Writer, error) {
+	if cfg.PageTarget == 0 {
+		cfg.PageTarget = 512 << 10
+	}
+	if cfg.AppendWithin == 0 {
+		cfg.AppendWithin = 10 * time.Second
+	}
+	if cfg.CacheRows == 0 {
+		cfg.CacheRows = 32 << 10
+	}
+	w := &Writer{
+		Config:   cfg,
+		requests: make(chan *request), look: make(chan struct{}, 1), sealing: make(chan *entry, maxWaiting),
+		over: newOverlay(cfg.State, cfg.CacheRows), under: make(map[uuid.UUID]*request),
+		pool: 1, wall: cfg.Clock.Now(), elapsed: cfg.Clock.Elapsed(),
+	}
+	w.changed = sync.NewCond(&w.mu)
+	w.unsettled, w.stop = context.WithCancel(context.Background())
+	w.loops.Go(w.persist)
+	if err := w.start(ctx); err != nil {
+		w.shut()
+		w.loops.Wait()
+		if w.tree != nil {
+			err = errors.Join(err, w.tree.Close())
+		}
+		return nil, err
+	}
+	w.loops.Go(w.decide)
+	w.loops.Go(w.flush)
+	for range runtime.GOMAXPROCS(0) {
+		w.loops.Go(w.seal)
+	}
+	return w, nil
+}
+
+// Close waits until every command that was decided is settled, or the context
+// ends, and then until the state file has what is durable. Commands that were
+// not decided yet are answered with ErrClosed.
+func (w *Writer) Close(ctx context.Context) error {
+	w.mu.Lock()
+	w.closing = true
+	w.nudge()
+	w.mu.Unlock()
+	abandon := context.AfterFunc(ctx, w.shut)
+	defer abandon()
+	w.mu.Lock()
+	for (len(w.pending) > 0 || len(w.redo) > 0) && w.broken == nil && w.unsettled.Err() == nil {
+		w.changed.Wait()
+	}
+	w.mu.Unlock()
+	w.shut()
+	w.loops.Wait()
+	return errors.Join(w.tree.Sync(), w.tree.Close())
+}
+
+// shut ends the loops.
+func (w *Writer) shut() {
+	w.stop()
+	w.mu.Lock()
+	w.changed.Broadcast()
+	w.mu.Unlock()
+}
+
+// Find implements Book.
+func (w *Writer) Find(_ context.Context, r domain.Reference) (domain.StreamID, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.broken != nil {
+		return domain.StreamID{}, false, w.broken
+	}
+	return states{w.over}.Find(r)
+}
+
+// Durable is the log's state as far as it was acknowledged and remembered.
+func (w *Writer) Durable() page.Head {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.durableHead
+}
+
+// Unsettled tells why the outcome of an append is unclear, nil when it is not.
+func (w *Writer) Unsettled() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.unclear
+}
+
+// fail ends the writer's work: nothing that it could still do would be sound.
+func (w *Writer) fail(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.broken == nil {
+		w.broken = err
+	}
+	lost := fmt.Errorf("%w (%w)", ErrOutcomeUnknown, err)
+	for _, e := range w.pending {
+		e.request.finishAll(answer{err: lost})
+		for _, r := range e.refused {
+			r.request.finishAll(answer{err: err})
+		}
+	}
+	for _, r := range w.redo {
+		r.finishAll(answer{err: err})
+	}
+	w.pending, w.redo = nil, nil
+	clear(w.under)
+	w.over.dropped()
+	w.changed.Broadcast()
+}
+
+// errStopped ends a loop when the writer closes.
+var errStopped = errors.New("ledger: stopped")
