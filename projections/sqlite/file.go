@@ -1,0 +1,198 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/driver"
+	"github.com/ncruces/go-sqlite3/vfs"
+	wrap "github.com/ncruces/go-sqlite3/vfs/adiantum"
+	"lukechampine.com/adiantum"
+	"lukechampine.com/adiantum/hbsh"
+
+	"github.com/daybook-ledger/daybook/projections"
+)
+
+// KeySize is the length of a file's key in bytes.
+const KeySize = 32
+
+const (
+	readers     = 4
+	busyTimeout = 30 * time.Second
+	// Page caches, in KiB. What a connection once took it keeps.
+	writerCache = 32 << 10
+	readerCache = 4 << 10
+)
+
+// file is an open SQLite file: one connection that writes and a few that read.
+// It is encrypted by Adiantum under a key of its own, with a checksum in each
+// page, so that a page that was damaged, or altered without the key, is noticed
+// when it is read. That pages were set back to what they once were is not.
+type file struct {
+	write, read *sql.DB
+	vfs         string
+	key         []byte
+}
+
+// openings numbers the files that this process opens, to name their ciphers.
+var openings atomic.Uint64
+
+// cipher hands SQLite's encryption the key of one file. It stands in for the
+// module's own, which would have us write the key into the file's URI, and
+// errors and traces could show that.
+type cipher struct{ key []byte }
+
+// HBSH implements adiantum.HBSHCreator.
+func (c cipher) HBSH(key []byte) *hbsh.HBSH {
+	if len(key) != KeySize {
+		return nil
+	}
+	return adiantum.New(key)
+}
+
+// KDF implements adiantum.HBSHCreator: temporary files, which have no text, get
+// a key of their own that nobody keeps; any text stands for the file's key.
+func (c cipher) KDF(text string) []byte {
+	if text == "" {
+		key := make([]byte, KeySize)
+		if _, err := rand.Read(key); err != nil {
+			return nil
+		}
+		return key
+	}
+	return slices.Clone(c.key)
+}
+
+// create makes an empty file that nothing was at before, and opens it to be
+// filled. It is not durable yet.
+func create(path string, key []byte) (*file, error) {
+	made, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err == nil {
+		err = made.Close()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: create: %w", err)
+	}
+	f, err := openFile(path, key, filling)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.enableChecksums(); err != nil {
+		f.close()
+		return nil, fmt.Errorf("sqlite: create: %w", classify(err))
+	}
+	return f, nil
+}
+
+// enableChecksums makes checksums a property of the file, which must be empty.
+func (f *file) enableChecksums() error {
+	conn, err := f.write.Conn(context.Background())
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Raw(func(c any) error { return c.(driver.Conn).Raw().EnableChecksums("main") })
+}
+
+// How the connection that writes works.
+const (
+	// writing: WAL lets readers and the one writer work side by side, across
+	// processes. A loss of power may take the last transactions, whole: they are
+	// in the log.
+	writing = `PRAGMA temp_store = MEMORY; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000`
+	// filling is for a file that nobody else uses, is thrown away if anything
+	// fails, and is flushed before it goes live. Sorting for indexes may need more
+	// room than memory; SQLite's temporary files are encrypted too, under keys that
+	// nobody keeps.
+	filling = `PRAGMA temp_store = FILE; PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY`
+)
+
+// openFile opens a file that exists, its writer set up by the pragmas.
+func openFile(path string, key []byte, writer string) (*file, error) {
+	if len(key) != KeySize {
+		return nil, fmt.Errorf("sqlite: open: a key has %d bytes, not %d", KeySize, len(key))
+	}
+	if err := Compile(""); err != nil {
+		return nil, err
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: open: %w", err)
+	}
+	f := &file{key: slices.Clone(key), vfs: "daybook-" + strconv.FormatUint(openings.Add(1), 10)}
+	vfs.Register(f.vfs, wrap.Wrap(vfs.Find(""), cipher{f.key}))
+	uri := (&url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: url.Values{
+		"mode":    {"rw"}, // never create: a file that was replaced stays gone
+		"vfs":     {f.vfs},
+		"textkey": {"the cipher has it"},
+	}.Encode()}).String()
+
+	if f.write, err = driver.Open(uri, pragmas(writerCache, writer)); err == nil {
+		f.read, err = driver.Open(uri, pragmas(readerCache, `PRAGMA temp_store = MEMORY; PRAGMA query_only = ON`))
+	}
+	if err != nil {
+		f.close()
+		return nil, fmt.Errorf("sqlite: open: %w", classify(err))
+	}
+	f.write.SetMaxOpenConns(1)
+	f.read.SetMaxOpenConns(readers)
+	f.read.SetMaxIdleConns(readers)
+	return f, nil
+}
+
+func pragmas(cache int, more string) func(*sqlite3.Conn) error {
+	return func(c *sqlite3.Conn) error {
+		if err := c.BusyTimeout(busyTimeout); err != nil {
+			return err
+		}
+		return c.Exec(fmt.Sprintf(`PRAGMA cache_size = -%d; PRAGMA trusted_schema = OFF; %s`, cache, more))
+	}
+}
+
+// close releases the file and wipes its key.
+func (f *file) close() error {
+	var errs []error
+	for _, db := range []*sql.DB{f.read, f.write} { // the writer last: it tidies up the WAL
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	vfs.Unregister(f.vfs)
+	clear(f.key)
+	return errors.Join(errs...)
+}
+
+// remove deletes a file with what SQLite keeps beside it.
+func remove(path string) error {
+	var errs []error
+	for _, suffix := range []string{"-wal", "-shm", "-journal", ""} {
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// classify marks errors that mean damage, or a key that does not fit.
+func classify(err error) error {
+	for _, code := range []error{
+		sqlite3.NOTADB, sqlite3.CORRUPT, sqlite3.IOERR_BADKEY, sqlite3.IOERR_DATA,
+		sqlite3.IOERR_CORRUPTFS, sqlite3.IOERR_SHORT_READ,
+	} {
+		if errors.Is(err, code) && !errors.Is(err, projections.ErrDamaged) {
+			return fmt.Errorf("%w: %w", projections.ErrDamaged, err)
+		}
+	}
+	return err
+}

@@ -1,0 +1,289 @@
+package views
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/series"
+)
+
+// batch folds commits in memory and writes each row that they change once, at
+// the end. What was there before is read when it is first needed.
+type batch struct {
+	ctx context.Context
+	w   *writer
+
+	documents map[domain.StreamID]*document
+	people    map[uuid.UUID]*person
+	balances  map[balanceKey]*balance
+	sums      map[dayKey]*sums
+	taxes     map[taxKey]*taxSums
+	open      map[openKey]*int64
+	drawn     map[series.Kind]*drawn
+
+	contents map[int64][]any // rows by document: the newest counts
+	fresh    map[int64]bool  // documents whose contents have no row yet
+
+	// Rows that are only ever added, flat.
+	activity, entries, postings []any
+	events                      int64
+}
+
+func newBatch(ctx context.Context, w *writer) *batch {
+	return &batch{
+		ctx: ctx, w: w,
+		documents: map[domain.StreamID]*document{},
+		people:    map[uuid.UUID]*person{},
+		balances:  map[balanceKey]*balance{},
+		sums:      map[dayKey]*sums{},
+		taxes:     map[taxKey]*taxSums{},
+		open:      map[openKey]*int64{},
+		drawn:     map[series.Kind]*drawn{},
+		contents:  map[int64][]any{},
+		fresh:     map[int64]bool{},
+	}
+}
+
+// document gives the row of a document that exists.
+func (b *batch) document(stream domain.StreamID) (*document, error) {
+	if d := b.documents[stream]; d != nil {
+		return d, nil
+	}
+	s, err := b.w.stmt(b.ctx, `SELECT `+documentColumns+` FROM documents WHERE id = $1 AND kind = $2`)
+	if err != nil {
+		return nil, err
+	}
+	d := &document{}
+	if err := d.scan(s.QueryRowContext(b.ctx, stream.ID[:], string(stream.Kind))); err != nil {
+		if none, err := absent(err); !none {
+			return nil, fmt.Errorf("document %s: %w", stream, err)
+		}
+		return nil, damaged("the log has events of %s, and the view has no such document", stream)
+	}
+	d.stream = stream
+	b.documents[stream] = d
+	return d, nil
+}
+
+// person gives the row of a customer that exists.
+func (b *batch) person(id uuid.UUID) (*person, error) {
+	if p := b.people[id]; p != nil {
+		return p, nil
+	}
+	s, err := b.w.stmt(b.ctx, `SELECT `+personColumns+` FROM customers WHERE id = $1`)
+	if err != nil {
+		return nil, err
+	}
+	p := &person{}
+	if err := p.scan(s.QueryRowContext(b.ctx, id[:])); err != nil {
+		if none, err := absent(err); !none {
+			return nil, fmt.Errorf("customer %s: %w", id, err)
+		}
+		return nil, damaged("the log has events of customer %s, and the view has no such customer", id)
+	}
+	b.people[id] = p
+	return p, nil
+}
+
+func (b *batch) balance(customer uuid.UUID, currency string) (*balance, error) {
+	key := balanceKey{customer, currency}
+	if row := b.balances[key]; row != nil {
+		return row, nil
+	}
+	row := &balance{}
+	_, err := absent(b.w.row(b.ctx, `SELECT receivable, credit FROM customer_balances WHERE customer = $1 AND currency = $2`,
+		[]any{customer[:], currency}, &row.receivable, &row.credit))
+	if err != nil {
+		return nil, fmt.Errorf("balance of customer %s: %w", customer, err)
+	}
+	b.balances[key] = row
+	return row, nil
+}
+
+// accountSums gives the sums of an account on a date, or of all dates where the
+// date is empty.
+func (b *batch) accountSums(date domain.Date, account, currency string) (*sums, error) {
+	key := dayKey{date, account, currency}
+	if row := b.sums[key]; row != nil {
+		return row, nil
+	}
+	row := &sums{}
+	query, args := `SELECT debit, credit FROM account_days WHERE date = $1 AND account = $2 AND currency = $3`,
+		[]any{string(date), account, currency}
+	if date == "" {
+		query, args = `SELECT debit, credit FROM account_balances WHERE account = $1 AND currency = $2`, args[1:]
+	}
+	if _, err := absent(b.w.row(b.ctx, query, args, &row.debit, &row.credit)); err != nil {
+		return nil, fmt.Errorf("sums of account %s: %w", account, err)
+	}
+	b.sums[key] = row
+	return row, nil
+}
+
+func (b *batch) tax(key taxKey) (*taxSums, error) {
+	if row := b.taxes[key]; row != nil {
+		return row, nil
+	}
+	row := &taxSums{}
+	_, err := absent(b.w.row(b.ctx, `SELECT taxable, tax FROM tax_months WHERE month = $1 AND currency = $2 AND category = $3 AND percent = $4`,
+		[]any{key.month, key.currency, key.category, key.percent}, &row.taxable, &row.tax))
+	if err != nil {
+		return nil, fmt.Errorf("tax of %s: %w", key.month, err)
+	}
+	b.taxes[key] = row
+	return row, nil
+}
+
+func (b *batch) openOn(due domain.Date, currency string) (*int64, error) {
+	key := openKey{due, currency}
+	if row := b.open[key]; row != nil {
+		return row, nil
+	}
+	row := new(int64)
+	_, err := absent(b.w.row(b.ctx, `SELECT open FROM open_days WHERE due = $1 AND currency = $2`, []any{string(due), currency}, row))
+	if err != nil {
+		return nil, fmt.Errorf("open items due %s: %w", due, err)
+	}
+	b.open[key] = row
+	return row, nil
+}
+
+// write writes what changed. Rows go in the order of their keys: that is the
+// quickest, and two engines meet the same rows in the same order.
+func (b *batch) write() error {
+	for _, step := range []func() error{b.writeDocuments, b.writePeople, b.writeSums, b.writeSeries} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	for _, added := range []struct {
+		table table
+		rows  []any
+	}{{activityTable, b.activity}, {entriesTable, b.entries}, {postingsTable, b.postings}} {
+		if err := b.w.put(b.ctx, added.table, added.rows, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *batch) writeDocuments() error {
+	var added, changed, contents, replaced []any
+	for _, d := range sorted(b.documents, func(d, e *document) int { return cmp.Compare(d.seq, e.seq) }) {
+		switch {
+		case !d.stored:
+			added = append(added, d.values()...)
+		case d.changed:
+			changed = append(changed, d.values()...)
+		}
+		switch row := b.contents[d.seq]; {
+		case row == nil:
+		case b.fresh[d.seq]:
+			contents = append(contents, row...)
+		default:
+			replaced = append(replaced, row...)
+		}
+	}
+	for _, rows := range []struct {
+		table  table
+		rows   []any
+		update bool
+	}{
+		{documentsTable, added, false},
+		{documentsTable, changed, true},
+		{contentsTable, contents, false},
+		{contentsTable, replaced, true},
+	} {
+		if err := b.w.put(b.ctx, rows.table, rows.rows, rows.update); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *batch) writePeople() error {
+	var added, changed []any
+	for _, p := range sorted(b.people, func(p, q *person) int { return cmp.Compare(p.seq, q.seq) }) {
+		if p.stored && !p.changed {
+			continue
+		}
+		values, err := p.values()
+		if err != nil {
+			return err
+		}
+		if p.stored {
+			changed = append(changed, values...)
+		} else {
+			added = append(added, values...)
+		}
+	}
+	if err := b.w.put(b.ctx, customersTable, added, false); err != nil {
+		return err
+	}
+	return b.w.put(b.ctx, customersTable, changed, true)
+}
+
+func (b *batch) writeSums() error {
+	var balances, days, accounts, open, taxes []any
+	for _, key := range keys(b.balances, func(k, l balanceKey) int {
+		return cmp.Or(bytes.Compare(k.customer[:], l.customer[:]), cmp.Compare(k.currency, l.currency))
+	}) {
+		row := b.balances[key]
+		balances = append(balances, key.customer[:], key.currency, row.receivable, row.credit)
+	}
+	for _, key := range keys(b.sums, func(k, l dayKey) int {
+		return cmp.Or(cmp.Compare(k.date, l.date), cmp.Compare(k.account, l.account), cmp.Compare(k.currency, l.currency))
+	}) {
+		row := b.sums[key]
+		if key.date == "" {
+			accounts = append(accounts, key.account, key.currency, row.debit, row.credit)
+		} else {
+			days = append(days, string(key.date), key.account, key.currency, row.debit, row.credit)
+		}
+	}
+	for _, key := range keys(b.open, func(k, l openKey) int {
+		return cmp.Or(cmp.Compare(k.due, l.due), cmp.Compare(k.currency, l.currency))
+	}) {
+		open = append(open, string(key.due), key.currency, *b.open[key])
+	}
+	for _, key := range keys(b.taxes, func(k, l taxKey) int {
+		return strings.Compare(k.month+k.currency+k.category+k.percent, l.month+l.currency+l.category+l.percent)
+	}) {
+		row := b.taxes[key]
+		taxes = append(taxes, key.month, key.currency, key.category, key.percent, row.taxable, row.tax)
+	}
+	for _, rows := range []struct {
+		table table
+		rows  []any
+	}{{balancesTable, balances}, {daysTable, days}, {accountsTable, accounts}, {openTable, open}, {taxTable, taxes}} {
+		if err := b.w.put(b.ctx, rows.table, rows.rows, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sorted[K comparable, V any](m map[K]V, order func(V, V) int) []V {
+	values := make([]V, 0, len(m))
+	for _, v := range m {
+		values = append(values, v)
+	}
+	slices.SortFunc(values, order)
+	return values
+}
+
+func keys[K comparable, V any](m map[K]V, order func(K, K) int) []K {
+	all := make([]K, 0, len(m))
+	for k := range m {
+		all = append(all, k)
+	}
+	slices.SortFunc(all, order)
+	return all
+}

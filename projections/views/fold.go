@@ -1,0 +1,292 @@
+package views
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/account"
+	"github.com/daybook-ledger/daybook/domain/book"
+	"github.com/daybook-ledger/daybook/domain/credit"
+	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/domain/invoice"
+	"github.com/daybook-ledger/daybook/domain/money"
+	"github.com/daybook-ledger/daybook/domain/series"
+	"github.com/daybook-ledger/daybook/ledger/commit"
+)
+
+// place is where an event stands.
+type place struct {
+	commit *commit.Commit
+	index  int // in the commit
+	event  *commit.Event
+}
+
+// maxEvents is how many events a commit may have, so that keys of documents are
+// unique.
+const maxEvents = 1 << 16
+
+func (p place) key() int64 { return int64(p.commit.Position)<<16 | int64(p.index) }
+
+func (p place) recorded() int64 { return p.commit.Recorded.UnixMicro() }
+
+// fold adds a commit of a page.
+func (b *batch) fold(c *commit.Commit, page uint64) error {
+	if len(c.Events) > maxEvents || c.Position >= 1<<47 {
+		return fmt.Errorf("commit %d: %d events: beyond what views can number", c.Position, len(c.Events))
+	}
+	var entries int64
+	for i := range c.Events {
+		p := place{c, i, &c.Events[i]}
+		if err := b.foldEvent(p); err != nil {
+			return fmt.Errorf("commit %d: %s of %s: %w", c.Position, p.event.Event.EventType(), p.event.Stream, err)
+		}
+		posted, err := account.Post(p.event.Event, p.event.Stream)
+		if err != nil {
+			return fmt.Errorf("commit %d: %w", c.Position, err)
+		}
+		for _, entry := range posted {
+			if err := b.post(c, entries, entry); err != nil {
+				return fmt.Errorf("commit %d: post %s: %w", c.Position, entry.Document, err)
+			}
+			entries++
+		}
+		b.act(p, page)
+		b.events++
+	}
+	return nil
+}
+
+// act records that something happened to a stream. Drawn numbers are left out:
+// they stand on the documents.
+func (b *batch) act(p place, page uint64) {
+	if _, drawn := p.event.Event.(*series.Drawn); drawn {
+		return
+	}
+	b.activity = append(b.activity, string(p.event.Stream.Kind), p.event.Stream.ID[:], int64(p.event.Revision),
+		int64(p.commit.Position), int64(page), int64(p.index), p.event.Event.EventType(), p.recorded(), p.commit.Principal)
+}
+
+func (b *batch) foldEvent(p place) error {
+	switch e := p.event.Event.(type) {
+	case *book.Opened, *book.SellerChanged, *book.Granted, *book.Revoked:
+		return b.foldBook(p)
+	case *series.Configured, *series.Drawn:
+		return b.foldSeries(p)
+	case *customer.Registered:
+		return b.foldProfile(p, e.Country, e.Personal)
+	case *customer.Changed:
+		return b.foldProfile(p, e.Country, e.Personal)
+	case *customer.Credited, *invoice.Approved, *invoice.Discarded, *invoice.Credited:
+		return b.foldStep(p)
+	case *invoice.Drafted:
+		return b.foldDraft(p, &e.Content, e.Totals.Net, e.Totals.Tax, e.Totals.Gross, e.Totals.Due)
+	case *invoice.Edited:
+		return b.foldDraft(p, &e.Content, e.Totals.Net, e.Totals.Tax, e.Totals.Gross, e.Totals.Due)
+	case *invoice.Issued:
+		return b.foldInvoice(p, e)
+	case *credit.Issued:
+		return b.foldCredit(p, e)
+	default:
+		return fmt.Errorf("an event that no view knows")
+	}
+}
+
+// foldBook keeps settings and roles; they are few and change rarely, so their
+// rows are written at once.
+func (b *batch) foldBook(p place) error {
+	switch e := p.event.Event.(type) {
+	case *book.Opened:
+		seller, err := json.Marshal(e.Seller)
+		if err != nil {
+			return err
+		}
+		if err := b.w.put(b.ctx, booksTable, []any{
+			p.event.Stream.ID[:], e.Currency.String(), e.Origin, string(seller), p.recorded(),
+		}, false); err != nil {
+			return err
+		}
+		return b.w.put(b.ctx, rolesTable, []any{e.Owner, "owner", p.recorded()}, true)
+	case *book.SellerChanged:
+		seller, err := json.Marshal(e.Seller)
+		if err != nil {
+			return err
+		}
+		return b.exec(`UPDATE books SET seller = $1 WHERE id = $2`, string(seller), p.event.Stream.ID[:])
+	case *book.Granted:
+		return b.w.put(b.ctx, rolesTable, []any{e.Principal, string(e.Role), p.recorded()}, true)
+	case *book.Revoked:
+		return b.exec(`DELETE FROM roles WHERE principal = $1`, e.Principal)
+	}
+	return nil
+}
+
+func (b *batch) exec(query string, args ...any) error {
+	s, err := b.w.stmt(b.ctx, query)
+	if err != nil {
+		return err
+	}
+	_, err = s.ExecContext(b.ctx, args...)
+	return err
+}
+
+// foldProfile keeps what is known of a customer. Drafts bear the customer's
+// current name; what was issued keeps its own.
+func (b *batch) foldProfile(p place, country string, profile *customer.Profile) error {
+	id := p.event.Stream.ID
+	if p.event.Revision == 1 {
+		b.people[id] = &person{id: id, seq: p.key(), country: country, profile: profile, registered: p.recorded()}
+		return nil
+	}
+	row, err := b.person(id)
+	if err != nil {
+		return err
+	}
+	before := row.name()
+	row.country, row.profile, row.changed = country, profile, true
+	if row.name() == before {
+		return nil
+	}
+	return b.renameDrafts(id, row.name())
+}
+
+func (b *batch) renameDrafts(id uuid.UUID, name string) error {
+	s, err := b.w.stmt(b.ctx, `SELECT `+documentColumns+` FROM documents WHERE customer = $1 AND kind = $2 AND status IN ($3, $4)`)
+	if err != nil {
+		return err
+	}
+	rows, err := s.QueryContext(b.ctx, id[:], string(domain.KindInvoice), string(invoice.StatusDraft), string(invoice.StatusApproved))
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		d := &document{}
+		if err := d.scan(rows); err != nil {
+			return err
+		}
+		if b.documents[d.stream] == nil {
+			b.documents[d.stream] = d
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	for _, d := range b.documents {
+		if d.customer == id && (d.stage == invoice.StatusDraft || d.stage == invoice.StatusApproved) {
+			d.name, d.changed = name, true
+		}
+	}
+	return nil
+}
+
+// post adds an entry to the journal, to the sums of its accounts and taxes, and
+// to the balances that follow from it.
+func (b *batch) post(c *commit.Commit, number int64, entry account.Entry) error {
+	d, err := b.document(entry.Document)
+	if err != nil {
+		return err
+	}
+	b.entries = append(b.entries, int64(c.Position), number, string(entry.Date), d.seq)
+	for line, posting := range entry.Postings {
+		var category, percent string
+		var taxable int64
+		if posting.Tax != nil {
+			category, percent = string(posting.Tax.Rate.Category), posting.Tax.Rate.Percent.String()
+			taxable = posting.Tax.Taxable.Minor()
+		}
+		currency := posting.Amount.Currency().String()
+		if currency == "" {
+			currency = d.currency
+		}
+		b.postings = append(b.postings, int64(c.Position), number, int64(line), string(entry.Date),
+			string(posting.Account), currency, posting.Amount.Minor(), category, percent, taxable)
+		if err := b.sum(entry, posting, currency); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *batch) sum(entry account.Entry, posting account.Posting, currency string) error {
+	for _, date := range []domain.Date{entry.Date, ""} {
+		row, err := b.accountSums(date, string(posting.Account), currency)
+		if err != nil {
+			return err
+		}
+		if err := row.add(posting.Amount.Minor()); err != nil {
+			return err
+		}
+	}
+	switch posting.Account {
+	case account.TaxPayable:
+		return b.sumTax(entry, posting, currency)
+	case account.Receivables, account.CustomerCredit:
+		return b.sumCustomer(entry, posting, currency)
+	default:
+		return nil
+	}
+}
+
+func (b *batch) sumTax(entry account.Entry, posting account.Posting, currency string) error {
+	if posting.Tax == nil {
+		return nil
+	}
+	rate := posting.Tax.Rate
+	row, err := b.tax(taxKey{entry.Date.Month(), currency, string(rate.Category), rate.Percent.String()})
+	if err != nil {
+		return err
+	}
+	if row.taxable, err = add(row.taxable, posting.Tax.Taxable.Minor()); err != nil {
+		return err
+	}
+	row.tax, err = add(row.tax, -posting.Amount.Minor())
+	return err
+}
+
+func (b *batch) sumCustomer(entry account.Entry, posting account.Posting, currency string) error {
+	row, err := b.balance(entry.Customer, currency)
+	if err != nil {
+		return err
+	}
+	if posting.Account == account.CustomerCredit {
+		row.credit, err = add(row.credit, -posting.Amount.Minor())
+		return err
+	}
+	if row.receivable, err = add(row.receivable, posting.Amount.Minor()); err != nil {
+		return err
+	}
+	d, err := b.document(domain.StreamID{Kind: domain.KindInvoice, ID: posting.Invoice})
+	if err != nil {
+		return err
+	}
+	d.changed = true
+	if d.open, err = add(d.open, posting.Amount.Minor()); err != nil {
+		return err
+	}
+	due, err := b.openOn(d.due, currency)
+	if err != nil {
+		return err
+	}
+	*due, err = add(*due, posting.Amount.Minor())
+	return err
+}
+
+func (s *sums) add(amount int64) (err error) {
+	if amount < 0 {
+		s.credit, err = add(s.credit, -amount)
+	} else {
+		s.debit, err = add(s.debit, amount)
+	}
+	return err
+}
+
+// add adds minor units. Sums of a whole book are bounded as amounts are.
+func add(a, b int64) (int64, error) {
+	if sum := a + b; (sum > a) == (b > 0) {
+		return sum, nil
+	}
+	return 0, fmt.Errorf("a sum: %w", money.ErrOverflow)
+}

@@ -1,0 +1,188 @@
+package views
+
+import (
+	"github.com/google/uuid"
+
+	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/codec"
+	"github.com/daybook-ledger/daybook/domain/credit"
+	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/domain/invoice"
+	"github.com/daybook-ledger/daybook/domain/money"
+	"github.com/daybook-ledger/daybook/domain/series"
+)
+
+// begun gives the row of the event's document, which the stream's first event
+// begins.
+func (b *batch) begun(p place) (*document, error) {
+	if p.event.Revision != 1 {
+		d, err := b.document(p.event.Stream)
+		if err == nil {
+			d.changed = true
+		}
+		return d, err
+	}
+	d := &document{seq: p.key(), stream: p.event.Stream, recorded: p.recorded()}
+	b.documents[d.stream] = d
+	b.fresh[d.seq] = true
+	return d, nil
+}
+
+// keep keeps the event that says what the document says.
+func (b *batch) keep(d *document, e domain.Event) error {
+	facts, personal, version, err := codec.EncodeEvent(e)
+	if err != nil {
+		return err
+	}
+	var sealed any // NULL where there is nothing personal, or no longer
+	if personal != nil {
+		sealed = personal
+	}
+	b.contents[d.seq] = []any{d.seq, e.EventType(), int64(version), facts, sealed}
+	return nil
+}
+
+// amounts sets a document's amounts.
+func (d *document) amounts(currency money.Currency, net, tax, gross, due money.Amount) {
+	d.currency = currency.String()
+	d.net, d.tax, d.gross, d.payable = net.Minor(), tax.Minor(), gross.Minor(), due.Minor()
+}
+
+func (b *batch) foldDraft(p place, content *invoice.Content, net, tax, gross, due money.Amount) error {
+	d, err := b.begun(p)
+	if err != nil {
+		return err
+	}
+	who, err := b.person(content.Customer)
+	if err != nil {
+		return err
+	}
+	d.stage = invoice.StatusDraft
+	d.customer, d.name = content.Customer, who.name()
+	d.reference, d.due = content.Reference, content.DueDate
+	d.amounts(content.Currency, net, tax, gross, due)
+	return b.keep(d, p.event.Event)
+}
+
+func (b *batch) foldInvoice(p place, e *invoice.Issued) error {
+	d, err := b.begun(p)
+	if err != nil {
+		return err
+	}
+	d.stage = invoice.StatusIssued
+	d.number, d.reference = e.Number, e.Content.Reference
+	d.date, d.due, d.imported = e.Date, e.DueDate, e.Imported
+	d.customer, d.name = e.Content.Customer, ""
+	if e.Personal != nil {
+		d.name = buyerName(e.Personal.Buyer)
+	}
+	d.open = 0 // posting it opens it
+	d.amounts(e.Content.Currency, e.Totals.Net, e.Totals.Tax, e.Totals.Gross, e.Totals.Due)
+	return b.keep(d, e)
+}
+
+func (b *batch) foldCredit(p place, e *credit.Issued) error {
+	d, err := b.begun(p)
+	if err != nil {
+		return err
+	}
+	d.stage = invoice.StatusIssued
+	d.number, d.reference = e.Number, e.Content.Reference
+	d.date, d.imported = e.Date, e.Imported
+	d.customer, d.invoice = e.Content.Customer, e.Invoice
+	if e.Personal != nil {
+		d.name = buyerName(e.Personal.Buyer)
+	}
+	d.amounts(e.Content.Currency, e.Totals.Net, e.Totals.Tax, e.Totals.Gross, e.Totals.Due)
+	return b.keep(d, e)
+}
+
+func buyerName(buyer *customer.Profile) string {
+	if buyer == nil {
+		return ""
+	}
+	return buyer.Name
+}
+
+// foldStep takes the events that change a row a little. What they mean for
+// accounts and balances is posted by the documents' own events.
+func (b *batch) foldStep(p place) error {
+	if p.event.Stream.Kind == domain.KindCustomer {
+		return nil
+	}
+	d, err := b.document(p.event.Stream)
+	if err != nil {
+		return err
+	}
+	d.changed = true
+	switch e := p.event.Event.(type) {
+	case *invoice.Approved:
+		d.stage = invoice.StatusApproved
+	case *invoice.Discarded:
+		d.stage = invoice.StatusDiscarded
+	case *invoice.Credited:
+		d.credited, err = add(d.credited, e.Applied.Minor())
+	}
+	return err
+}
+
+func (b *batch) foldSeries(p place) error {
+	switch e := p.event.Event.(type) {
+	case *series.Configured:
+		return b.exec(`INSERT INTO series (kind, prefix, width, yearly, last_number, last_date) VALUES ($1, $2, $3, $4, '', '')
+			ON CONFLICT (kind) DO UPDATE SET prefix = excluded.prefix, width = excluded.width, yearly = excluded.yearly`,
+			string(e.Kind), e.Format.Prefix, int64(e.Format.Width), flag(e.Format.YearlyReset))
+	case *series.Drawn:
+		kind, err := seriesKind(p.event.Stream.ID)
+		if err != nil {
+			return err
+		}
+		if b.drawn[kind] == nil {
+			b.drawn[kind] = &drawn{counters: map[int]uint64{}}
+		}
+		row := b.drawn[kind]
+		row.counters[e.Year] = e.Counter
+		row.number = e.Number
+		if !e.Imported {
+			row.date = max(row.date, e.Date)
+		}
+	}
+	return nil
+}
+
+func seriesKind(id uuid.UUID) (series.Kind, error) {
+	for _, kind := range series.Kinds() {
+		if series.Stream(kind).ID == id {
+			return kind, nil
+		}
+	}
+	return "", damaged("no series has the stream %s", id)
+}
+
+// drawn is what a batch drew from a series.
+type drawn struct {
+	counters map[int]uint64
+	number   string
+	date     domain.Date
+}
+
+func (b *batch) writeSeries() error {
+	for _, kind := range series.Kinds() {
+		row := b.drawn[kind]
+		if row == nil {
+			continue
+		}
+		if err := b.exec(`UPDATE series SET last_number = $1, last_date = CASE WHEN last_date < $2 THEN $2 ELSE last_date END WHERE kind = $3`,
+			row.number, string(row.date), string(kind)); err != nil {
+			return err
+		}
+		var counters []any
+		for year, counter := range row.counters {
+			counters = append(counters, string(kind), int64(year), int64(counter))
+		}
+		if err := b.w.put(b.ctx, countersTable, counters, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}

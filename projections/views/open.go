@@ -1,0 +1,159 @@
+package views
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/daybook-ledger/daybook/domain"
+)
+
+// OpenFilter says which open items to list: the first due first.
+type OpenFilter struct {
+	// Customer is one customer's, uuid.Nil for all.
+	Customer uuid.UUID
+	// AsOf is the day from which days overdue are counted; it is required. What
+	// is open is what is open now.
+	AsOf domain.Date
+	// Limit is the number of rows, at most MaxLimit; 0 means DefaultLimit.
+	Limit int
+	// After is the Next of the page before, with the same filter.
+	After string
+}
+
+// OpenItems are invoices of which an amount is open, and the sums of all such
+// invoices, not only of those on this page.
+type OpenItems struct {
+	AsOf  domain.Date `json:"as_of"`
+	Items []OpenItem  `json:"items"`
+	Aging []Aging     `json:"aging"`
+	Next  string      `json:"next,omitempty"`
+}
+
+// OpenItem is an invoice of which an amount is open.
+type OpenItem struct {
+	Summary
+	// DaysOverdue is 0 up to and on the due date.
+	DaysOverdue int `json:"days_overdue"`
+}
+
+// Aging is what is open in one currency, by how long it is overdue.
+type Aging struct {
+	Currency string `json:"currency"`
+	Open     string `json:"open"`
+	NotDue   string `json:"not_due"`
+	Days30   string `json:"days_1_30"`
+	Days60   string `json:"days_31_60"`
+	Days90   string `json:"days_61_90"`
+	Older    string `json:"days_over_90"`
+}
+
+// openOrder is the order of open items.
+var openOrder = order{name: "open", text: "due", number: "0"}
+
+// OpenItems lists what is open. Faults invalid-limit, invalid-page, invalid-date.
+func (q *Queries) OpenItems(ctx context.Context, f OpenFilter) (OpenItems, error) {
+	limit, err := limited(f.Limit)
+	if err != nil {
+		return OpenItems{}, err
+	}
+	if !f.AsOf.Valid() {
+		return OpenItems{}, fault("invalid-date", "open items are counted from a day, and %.20q is none", "", f.AsOf)
+	}
+	after, err := openOrder.parseToken(f.After)
+	if err != nil {
+		return OpenItems{}, err
+	}
+	var items OpenItems
+	err = q.reader.Read(ctx, func(tx Tx) error {
+		items = OpenItems{AsOf: f.AsOf, Items: []OpenItem{}, Aging: []Aging{}}
+		if err := f.read(ctx, tx, after, limit, &items); err != nil {
+			return err
+		}
+		return f.age(ctx, tx, &items)
+	})
+	if err != nil {
+		return OpenItems{}, fmt.Errorf("views: open items: %w", err)
+	}
+	return items, nil
+}
+
+func (f OpenFilter) read(ctx context.Context, tx Tx, after key, limit int, into *OpenItems) error {
+	w := where{conditions: []string{"open <> 0"}}
+	o := openOrder
+	if f.Customer != uuid.Nil {
+		w.add("customer = ?", f.Customer[:])
+		o = o.loose() // one customer's are few
+	}
+	w.after(o, after)
+	query := `SELECT ` + documentColumns + ` FROM documents` + w.String() + o.by() + w.limit(limit+1)
+	var last document
+	return load(ctx, tx, query, w.args, func(r scanner) error {
+		var d document
+		if err := d.scan(r); err != nil {
+			return err
+		}
+		if len(into.Items) == limit {
+			into.Next = openOrder.token(string(last.due), 0, last.seq)
+			return nil
+		}
+		last = d
+		s, err := d.summary(f.AsOf)
+		if err != nil {
+			return err
+		}
+		into.Items = append(into.Items, OpenItem{s, daysBetween(d.due, f.AsOf)})
+		return nil
+	})
+}
+
+// age sums by days overdue. For all customers the sums of each due date are
+// kept; those of one customer are few.
+func (f OpenFilter) age(ctx context.Context, tx Tx, into *OpenItems) error {
+	query, args := `SELECT due, currency, open FROM open_days WHERE open <> 0`, []any(nil)
+	if f.Customer != uuid.Nil {
+		query, args = `SELECT due, currency, open FROM documents WHERE open <> 0 AND customer = $1`, []any{f.Customer[:]}
+	}
+	sums := map[string]*[6]int64{} // by currency; the first is the whole
+	err := load(ctx, tx, query, args, func(r scanner) error {
+		var due domain.Date
+		var currency string
+		var open int64
+		if err := r.Scan(&due, &currency, &open); err != nil {
+			return err
+		}
+		if sums[currency] == nil {
+			sums[currency] = new([6]int64)
+		}
+		at := 1 + min((max(daysBetween(due, f.AsOf), 0)+29)/30, 4)
+		for _, i := range []int{0, at} {
+			sum, err := add(sums[currency][i], open)
+			if err != nil {
+				return err
+			}
+			sums[currency][i] = sum
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, currency := range keys(sums, cmp.Compare[string]) {
+		text, err := decimals(currency)
+		if err != nil {
+			return err
+		}
+		s := sums[currency]
+		into.Aging = append(into.Aging, Aging{currency, text(s[0]), text(s[1]), text(s[2]), text(s[3]), text(s[4]), text(s[5])})
+	}
+	return nil
+}
+
+func daysBetween(due, day domain.Date) int {
+	if due >= day {
+		return 0
+	}
+	return int(dateTime(day).Sub(dateTime(due)).Hours() / 24)
+}

@@ -1,0 +1,218 @@
+package views
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/account"
+	"github.com/daybook-ledger/daybook/domain/money"
+	"github.com/daybook-ledger/daybook/domain/tax"
+)
+
+// TaxReport is what tax was charged on documents dated in a range of months.
+type TaxReport struct {
+	From string `json:"from,omitempty"`
+	To   string `json:"to,omitempty"`
+	// Periods are the months that have anything, in order.
+	Periods []TaxPeriod `json:"periods"`
+	// Rows are the sums over all of them.
+	Rows []TaxRow `json:"rows"`
+}
+
+// TaxPeriod is one month, "2026-01".
+type TaxPeriod struct {
+	Month string   `json:"month"`
+	Rows  []TaxRow `json:"rows"`
+}
+
+// TaxRow is one category and rate, sales less credit notes.
+type TaxRow struct {
+	Category tax.Category  `json:"category"`
+	Percent  money.Decimal `json:"percent"`
+	Taxable  string        `json:"taxable"`
+	Tax      string        `json:"tax"`
+	Currency string        `json:"currency"`
+}
+
+// TaxReport reports on the months from and to, both included, each "2026-01" or
+// empty for no bound.
+func (q *Queries) TaxReport(ctx context.Context, from, to string) (TaxReport, error) {
+	for _, month := range []string{from, to} {
+		if _, err := time.Parse("2006-01", month); month != "" && err != nil {
+			return TaxReport{}, fault("invalid-month", "%.20q is not a month of the form 2026-01", "", month)
+		}
+	}
+	var w where
+	w.text("month >= ?", from)
+	w.text("month <= ?", to)
+	report := TaxReport{From: from, To: to, Periods: []TaxPeriod{}}
+	byMonth := map[string]map[taxKey]*taxSums{}
+	whole := map[taxKey]*taxSums{}
+	err := q.reader.Read(ctx, func(tx Tx) error {
+		return load(ctx, tx, `SELECT month, currency, category, percent, taxable, tax FROM tax_months`+w.String(), w.args,
+			func(r scanner) error {
+				var k taxKey
+				var row taxSums
+				if err := r.Scan(&k.month, &k.currency, &k.category, &k.percent, &row.taxable, &row.tax); err != nil {
+					return err
+				}
+				if byMonth[k.month] == nil {
+					byMonth[k.month] = map[taxKey]*taxSums{}
+				}
+				byMonth[k.month][k] = &row
+				k.month = ""
+				if whole[k] == nil {
+					whole[k] = &taxSums{}
+				}
+				return whole[k].add(row)
+			})
+	})
+	if err != nil {
+		return TaxReport{}, fmt.Errorf("views: tax report: %w", err)
+	}
+	for _, month := range keys(byMonth, cmp.Compare[string]) {
+		rows, err := taxRows(byMonth[month])
+		if err != nil {
+			return TaxReport{}, err
+		}
+		report.Periods = append(report.Periods, TaxPeriod{month, rows})
+	}
+	report.Rows, err = taxRows(whole)
+	return report, err
+}
+
+func (s *taxSums) add(t taxSums) (err error) {
+	if s.taxable, err = add(s.taxable, t.taxable); err != nil {
+		return err
+	}
+	s.tax, err = add(s.tax, t.tax)
+	return err
+}
+
+func taxRows(sums map[taxKey]*taxSums) ([]TaxRow, error) {
+	rows := make([]TaxRow, 0, len(sums))
+	for k, s := range sums {
+		text, err := decimals(k.currency)
+		if err != nil {
+			return nil, err
+		}
+		percent, err := money.ParseDecimal(k.percent)
+		if err != nil {
+			return nil, damaged("tax rate %.20q", k.percent)
+		}
+		rows = append(rows, TaxRow{tax.Category(k.category), percent, text(s.taxable), text(s.tax), k.currency})
+	}
+	slices.SortFunc(rows, func(a, b TaxRow) int {
+		return cmp.Or(cmp.Compare(a.Currency, b.Currency), cmp.Compare(a.Category, b.Category), a.Percent.Cmp(b.Percent))
+	})
+	return rows, nil
+}
+
+// TrialBalance is the balance of every account that was posted to, in the order
+// of the chart.
+type TrialBalance struct {
+	Accounts []AccountBalance `json:"accounts"`
+	// Totals are the sums of both columns, by currency; they are equal.
+	Totals []Totals `json:"totals"`
+	// Currency is the book's.
+	Currency string `json:"currency"`
+	// Until is the last day that counts; empty for all.
+	Until domain.Date `json:"until,omitempty"`
+}
+
+// AccountBalance is an account's balance, on the side where it stands; the other
+// is zero.
+type AccountBalance struct {
+	Account  account.Account `json:"account"`
+	Name     string          `json:"name"`
+	Debit    string          `json:"debit"`
+	Credit   string          `json:"credit"`
+	Currency string          `json:"currency"`
+}
+
+// Totals are the sums of a trial balance.
+type Totals struct {
+	Currency string `json:"currency"`
+	Debit    string `json:"debit"`
+	Credit   string `json:"credit"`
+}
+
+// TrialBalance gives the balances of all accounts, by documents dated up to a
+// day, which may be empty for all.
+func (q *Queries) TrialBalance(ctx context.Context, until domain.Date) (TrialBalance, error) {
+	query, args := `SELECT account, currency, debit, credit FROM account_balances`, []any(nil)
+	if until != "" {
+		query, args = `SELECT account, currency, sum(debit), sum(credit) FROM account_days WHERE date <= $1 GROUP BY account, currency`,
+			[]any{string(until)}
+	}
+	balances := map[dayKey]int64{}
+	var currency string
+	err := q.reader.Read(ctx, func(tx Tx) error {
+		_, err := absent(tx.QueryRowContext(ctx, `SELECT currency FROM books`).Scan(&currency))
+		if err != nil {
+			return err
+		}
+		return load(ctx, tx, query, args, func(r scanner) error {
+			var k dayKey
+			var s sums
+			if err := r.Scan(&k.account, &k.currency, &s.debit, &s.credit); err != nil {
+				return err
+			}
+			balances[k] = s.debit - s.credit
+			return nil
+		})
+	})
+	if err != nil {
+		return TrialBalance{}, fmt.Errorf("views: trial balance: %w", err)
+	}
+	t, err := trialBalance(balances)
+	t.Currency, t.Until = currency, until
+	return t, err
+}
+
+func trialBalance(balances map[dayKey]int64) (TrialBalance, error) {
+	t := TrialBalance{Accounts: []AccountBalance{}, Totals: []Totals{}}
+	totals := map[string]*sums{}
+	for _, info := range account.Chart() {
+		for _, k := range keys(balances, func(a, b dayKey) int { return cmp.Compare(a.currency, b.currency) }) {
+			if k.account != string(info.Account) {
+				continue
+			}
+			text, err := decimals(k.currency)
+			if err != nil {
+				return t, err
+			}
+			var s sums
+			if err := s.add(balances[k]); err != nil {
+				return t, err
+			}
+			t.Accounts = append(t.Accounts, AccountBalance{info.Account, info.Name, text(s.debit), text(s.credit), k.currency})
+			if totals[k.currency] == nil {
+				totals[k.currency] = &sums{}
+			}
+			if err := totals[k.currency].add(balances[k]); err != nil {
+				return t, err
+			}
+		}
+	}
+	for _, currency := range keys(totals, cmp.Compare[string]) {
+		text, err := decimals(currency)
+		if err != nil {
+			return t, err
+		}
+		t.Totals = append(t.Totals, Totals{currency, text(totals[currency].debit), text(totals[currency].credit)})
+	}
+	return t, nil
+}
+
+func dateTime(d domain.Date) time.Time {
+	day, err := time.Parse(time.DateOnly, string(d))
+	if err != nil {
+		return time.Time{}
+	}
+	return day
+}

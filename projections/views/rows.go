@@ -1,0 +1,224 @@
+package views
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/domain/invoice"
+	"github.com/daybook-ledger/daybook/domain/money"
+)
+
+// The tables that are written by rows.
+var (
+	documentsTable = table{"documents", 1, []string{
+		"seq", "kind", "id", "status", "number", "reference", "customer", "name", "name_key", "date", "due",
+		"currency", "net", "tax", "gross", "payable", "open", "credited", "invoice", "imported", "recorded", "search",
+	}}
+	contentsTable  = table{"contents", 1, []string{"document", "type", "version", "facts", "personal"}}
+	customersTable = table{"customers", 1, []string{
+		"id", "seq", "name", "name_key", "reference", "country", "profile", "registered", "search",
+	}}
+	balancesTable = table{"customer_balances", 2, []string{"customer", "currency", "receivable", "credit"}}
+	activityTable = table{"activity", 3, []string{
+		"kind", "id", "revision", "position", "page", "event", "type", "recorded", "principal",
+	}}
+	entriesTable  = table{"entries", 2, []string{"position", "entry", "date", "document"}}
+	postingsTable = table{"postings", 3, []string{
+		"position", "entry", "line", "date", "account", "currency", "amount", "category", "percent", "taxable",
+	}}
+	daysTable     = table{"account_days", 3, []string{"date", "account", "currency", "debit", "credit"}}
+	accountsTable = table{"account_balances", 2, []string{"account", "currency", "debit", "credit"}}
+	openTable     = table{"open_days", 2, []string{"due", "currency", "open"}}
+	taxTable      = table{"tax_months", 4, []string{"month", "currency", "category", "percent", "taxable", "tax"}}
+	booksTable    = table{"books", 1, []string{"id", "currency", "origin", "seller", "opened"}}
+	rolesTable    = table{"roles", 1, []string{"principal", "role", "granted"}}
+	seriesTable   = table{"series", 1, []string{"kind", "prefix", "width", "yearly", "last_number", "last_date"}}
+	countersTable = table{"series_counters", 2, []string{"kind", "year", "counter"}}
+)
+
+// document is a row of documents.
+type document struct {
+	stored, changed bool // has a row; differs from it
+
+	seq                            int64
+	stream                         domain.StreamID
+	stage                          invoice.Status // draft, approved, discarded or issued
+	number, reference              string
+	customer                       uuid.UUID
+	name                           string
+	date, due                      domain.Date
+	currency                       string
+	net, tax, gross, payable, open int64
+	credited                       int64
+	invoice                        uuid.UUID
+	imported                       bool
+	recorded                       int64
+}
+
+// status derives where a document stands from what was taken off it.
+func (d *document) status() invoice.Status {
+	if d.stage != invoice.StatusIssued || d.stream.Kind != domain.KindInvoice {
+		return d.stage
+	}
+	amount := func(minor int64) money.Amount { return money.New(minor, money.Currency{}) }
+	// What is neither open nor credited was allocated.
+	return invoice.StatusOf(amount(d.payable), amount(d.open), amount(d.payable-d.open-d.credited), amount(d.credited))
+}
+
+func (d *document) values() []any {
+	var credited any
+	if d.invoice != uuid.Nil {
+		credited = d.invoice[:]
+	}
+	return []any{
+		d.seq, string(d.stream.Kind), d.stream.ID[:], string(d.status()), d.number, d.reference, d.customer[:],
+		d.name, fold(d.name), string(d.date), string(d.due), d.currency, d.net, d.tax, d.gross, d.payable, d.open,
+		d.credited, credited, flag(d.imported), d.recorded, searchable(d.number, d.reference, d.name),
+	}
+}
+
+const documentColumns = `seq, kind, id, status, number, reference, customer, name, date, due, currency,
+	net, tax, gross, payable, open, credited, invoice, imported, recorded`
+
+type scanner interface{ Scan(into ...any) error }
+
+func (d *document) scan(s scanner) error {
+	var credited []byte
+	var imported int64
+	if err := s.Scan(&d.seq, &d.stream.Kind, &d.stream.ID, &d.stage, &d.number, &d.reference, &d.customer, &d.name,
+		&d.date, &d.due, &d.currency, &d.net, &d.tax, &d.gross, &d.payable, &d.open, &d.credited, &credited,
+		&imported, &d.recorded); err != nil {
+		return err
+	}
+	copy(d.invoice[:], credited)
+	d.imported = imported != 0
+	d.stored = true
+	switch d.stage { // what was derived is derived again
+	case invoice.StatusPartPaid, invoice.StatusPaid, invoice.StatusCredited:
+		d.stage = invoice.StatusIssued
+	}
+	return nil
+}
+
+// person is a row of customers.
+type person struct {
+	stored, changed bool
+
+	id         uuid.UUID
+	seq        int64
+	country    string
+	profile    *customer.Profile // nil once erased
+	registered int64
+}
+
+func (p *person) name() string {
+	if p.profile == nil {
+		return ""
+	}
+	return p.profile.Name
+}
+
+func (p *person) values() ([]any, error) {
+	var reference, profile string
+	if p.profile != nil {
+		text, err := json.Marshal(p.profile)
+		if err != nil {
+			return nil, fmt.Errorf("customer %s: %w", p.id, err)
+		}
+		reference, profile = p.profile.Reference, string(text)
+	}
+	return []any{
+		p.id[:], p.seq, p.name(), fold(p.name()), reference, p.country, profile, p.registered,
+		searchable(p.name(), reference),
+	}, nil
+}
+
+const personColumns = `id, seq, country, profile, registered`
+
+func (p *person) scan(s scanner) error {
+	var profile string
+	if err := s.Scan(&p.id, &p.seq, &p.country, &profile, &p.registered); err != nil {
+		return err
+	}
+	p.stored = true
+	if profile == "" {
+		return nil
+	}
+	p.profile = new(customer.Profile)
+	if err := json.Unmarshal([]byte(profile), p.profile); err != nil {
+		return damaged("the profile of customer %s: %v", p.id, err)
+	}
+	return nil
+}
+
+// balance is a row of customer_balances.
+type balance struct{ receivable, credit int64 }
+
+type balanceKey struct {
+	customer uuid.UUID
+	currency string
+}
+
+// sums is a row of account_days or account_balances.
+type sums struct{ debit, credit int64 }
+
+type dayKey struct {
+	date              domain.Date // empty for account_balances
+	account, currency string
+}
+
+// openKey is the key of open_days: what is open on invoices due on a day.
+type openKey struct {
+	due      domain.Date
+	currency string
+}
+
+// taxSums is a row of tax_months.
+type taxSums struct{ taxable, tax int64 }
+
+type taxKey struct{ month, currency, category, percent string }
+
+func flag(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// fold gives the form in which texts are compared where case does not count.
+func fold(text string) string { return strings.ToLower(text) }
+
+// searchable is the text that a search looks through. No search text has a line
+// break, so none is found across two of the parts.
+func searchable(parts ...string) string { return fold(strings.Join(parts, "\n")) }
+
+// absent reports that a query found no row, and is nil when it did.
+func absent(err error) (bool, error) {
+	if errors.Is(err, sql.ErrNoRows) {
+		return true, nil
+	}
+	return false, err
+}
+
+// load reads the rows of a query into dst, one after the other.
+func load(ctx context.Context, tx Tx, query string, args []any, row func(scanner) error) error {
+	rows, err := tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}

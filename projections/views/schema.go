@@ -1,0 +1,182 @@
+package views
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/daybook-ledger/daybook/projections"
+)
+
+// migration is one step of the schema. Steps are never changed once released,
+// only followed by others.
+type migration struct {
+	tables  []string
+	indexes []string
+}
+
+// Version is the schema's version: the number of migrations.
+const Version = 1
+
+var migrations = [Version]migration{{
+	tables: []string{
+		`CREATE TABLE view_cursor (id INT8 NOT NULL PRIMARY KEY, epoch INT8 NOT NULL, page INT8 NOT NULL,
+			size INT8 NOT NULL, root BLOB NOT NULL, events INT8 NOT NULL)`,
+		`INSERT INTO view_cursor (id, epoch, page, size, root, events) VALUES (1, 0, 0, 0, '', 0)`,
+
+		`CREATE TABLE books (id BLOB NOT NULL PRIMARY KEY, currency TEXT NOT NULL, origin TEXT NOT NULL,
+			seller TEXT NOT NULL, opened INT8 NOT NULL)`,
+		`CREATE TABLE roles (principal TEXT NOT NULL PRIMARY KEY, role TEXT NOT NULL, granted INT8 NOT NULL)`,
+		`CREATE TABLE series (kind TEXT NOT NULL PRIMARY KEY, prefix TEXT NOT NULL, width INT8 NOT NULL,
+			yearly INT8 NOT NULL, last_number TEXT NOT NULL, last_date TEXT NOT NULL)`,
+		`CREATE TABLE series_counters (kind TEXT NOT NULL, year INT8 NOT NULL, counter INT8 NOT NULL,
+			PRIMARY KEY (kind, year)) /*clustered*/`,
+
+		`CREATE TABLE customers (id BLOB NOT NULL PRIMARY KEY, seq INT8 NOT NULL, name TEXT NOT NULL,
+			name_key TEXT NOT NULL, reference TEXT NOT NULL, country TEXT NOT NULL, profile TEXT NOT NULL,
+			registered INT8 NOT NULL, search TEXT NOT NULL)`,
+		`CREATE TABLE customer_balances (customer BLOB NOT NULL, currency TEXT NOT NULL,
+			receivable INT8 NOT NULL, credit INT8 NOT NULL, PRIMARY KEY (customer, currency)) /*clustered*/`,
+
+		`CREATE TABLE documents (seq INT8 NOT NULL PRIMARY KEY, kind TEXT NOT NULL, id BLOB NOT NULL,
+			status TEXT NOT NULL, number TEXT NOT NULL, reference TEXT NOT NULL, customer BLOB NOT NULL,
+			name TEXT NOT NULL, name_key TEXT NOT NULL, date TEXT NOT NULL, due TEXT NOT NULL,
+			currency TEXT NOT NULL, net INT8 NOT NULL, tax INT8 NOT NULL, gross INT8 NOT NULL,
+			payable INT8 NOT NULL, open INT8 NOT NULL, credited INT8 NOT NULL, invoice BLOB,
+			imported INT8 NOT NULL, recorded INT8 NOT NULL, search TEXT NOT NULL) /*clustered*/`,
+		// The event that says what the document says: its newest draft or its
+		// issue, as package codec encodes it.
+		`CREATE TABLE contents (document INT8 NOT NULL PRIMARY KEY, type TEXT NOT NULL, version INT8 NOT NULL,
+			facts BLOB NOT NULL, personal BLOB)`,
+		`CREATE TABLE activity (kind TEXT NOT NULL, id BLOB NOT NULL, revision INT8 NOT NULL,
+			position INT8 NOT NULL, page INT8 NOT NULL, event INT8 NOT NULL, type TEXT NOT NULL,
+			recorded INT8 NOT NULL, principal TEXT NOT NULL, PRIMARY KEY (kind, id, revision)) /*clustered*/`,
+
+		`CREATE TABLE entries (position INT8 NOT NULL, entry INT8 NOT NULL, date TEXT NOT NULL,
+			document INT8 NOT NULL, PRIMARY KEY (position, entry)) /*clustered*/`,
+		`CREATE TABLE postings (position INT8 NOT NULL, entry INT8 NOT NULL, line INT8 NOT NULL,
+			date TEXT NOT NULL, account TEXT NOT NULL, currency TEXT NOT NULL, amount INT8 NOT NULL,
+			category TEXT NOT NULL, percent TEXT NOT NULL, taxable INT8 NOT NULL,
+			PRIMARY KEY (position, entry, line)) /*clustered*/`,
+		`CREATE TABLE account_days (date TEXT NOT NULL, account TEXT NOT NULL, currency TEXT NOT NULL,
+			debit INT8 NOT NULL, credit INT8 NOT NULL, PRIMARY KEY (date, account, currency)) /*clustered*/`,
+		`CREATE TABLE account_balances (account TEXT NOT NULL, currency TEXT NOT NULL,
+			debit INT8 NOT NULL, credit INT8 NOT NULL, PRIMARY KEY (account, currency)) /*clustered*/`,
+		`CREATE TABLE open_days (due TEXT NOT NULL, currency TEXT NOT NULL, open INT8 NOT NULL,
+			PRIMARY KEY (due, currency)) /*clustered*/`,
+		`CREATE TABLE tax_months (month TEXT NOT NULL, currency TEXT NOT NULL, category TEXT NOT NULL,
+			percent TEXT NOT NULL, taxable INT8 NOT NULL, tax INT8 NOT NULL,
+			PRIMARY KEY (month, currency, category, percent)) /*clustered*/`,
+	},
+	// Lists are read one kind and status at a time, each in the order asked for,
+	// and merged: so no list has to sort what it does not show.
+	indexes: []string{
+		`CREATE UNIQUE INDEX documents_id ON documents (id, kind)`,
+		`CREATE INDEX documents_number ON documents (kind, status, number, seq)`,
+		`CREATE INDEX documents_date ON documents (kind, status, date, seq)`,
+		`CREATE INDEX documents_due ON documents (kind, status, due, seq)`,
+		`CREATE INDEX documents_total ON documents (kind, status, gross, seq)`,
+		`CREATE INDEX documents_name ON documents (kind, status, name_key, seq)`,
+		`CREATE INDEX documents_recorded ON documents (kind, status, seq)`,
+		`CREATE INDEX documents_customer ON documents (customer, kind, status, date, seq)`,
+		`CREATE INDEX documents_reference ON documents (reference) WHERE reference <> ''`,
+		`CREATE INDEX documents_invoice ON documents (invoice) WHERE invoice IS NOT NULL`,
+		`CREATE INDEX documents_open ON documents (due, seq, currency, open) WHERE open <> 0`,
+		`CREATE INDEX customers_name ON customers (name_key, seq)`,
+		`CREATE INDEX customers_seq ON customers (seq)`,
+		`CREATE INDEX customers_reference ON customers (reference) WHERE reference <> ''`,
+		`CREATE INDEX entries_date ON entries (date, position, entry)`,
+		`CREATE INDEX entries_document ON entries (document)`,
+		`CREATE INDEX postings_account ON postings (account, date, position, entry)`,
+	},
+}}
+
+// Migrate brings the schema up to Version, one migration after the other, in one
+// transaction, beside other processes that do the same. projections.ErrNewer
+// means that the schema is of a later version, and is left as it is.
+//
+// Where bulk is set, indexes are left out until Index is called: for a database
+// that is filled from nothing before anybody reads it.
+func Migrate(ctx context.Context, db *sql.DB, d Dialect, bulk bool) error {
+	var found int64
+	// Usually there is nothing to do, and no lock to wait for. Any failure here
+	// shows again below, where it counts.
+	if err := db.QueryRowContext(ctx, `SELECT version FROM view_schema`).Scan(&found); err == nil && found == Version {
+		return nil
+	}
+	tx, err := begin(ctx, db, d.Write, "")
+	if err != nil {
+		return fmt.Errorf("views: migrate: %w", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	if err := migrate(ctx, tx, d, bulk); err != nil {
+		return fmt.Errorf("views: migrate: %w", err)
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("views: migrate: %w", err)
+	}
+	return nil
+}
+
+func migrate(ctx context.Context, tx *sql.Tx, d Dialect, bulk bool) error {
+	if _, err := tx.ExecContext(ctx, d.schema(`CREATE TABLE IF NOT EXISTS view_schema (version INT8 NOT NULL PRIMARY KEY)`)); err != nil {
+		return err
+	}
+	var found int
+	if err := tx.QueryRowContext(ctx, `SELECT coalesce(max(version), 0) FROM view_schema`).Scan(&found); err != nil {
+		return err
+	}
+	if found > Version {
+		return fmt.Errorf("schema version %d, and this program knows %d: %w", found, Version, projections.ErrNewer)
+	}
+	for _, m := range migrations[found:] {
+		statements := m.tables
+		if !bulk {
+			statements = append(statements[:len(statements):len(statements)], m.indexes...)
+		}
+		for _, statement := range statements {
+			if _, err := tx.ExecContext(ctx, d.schema(statement)); err != nil {
+				return fmt.Errorf("%.60s: %w", statement, err)
+			}
+		}
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM view_schema`); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO view_schema (version) VALUES ($1)`, Version)
+	return err
+}
+
+// Index adds the indexes that Migrate left out.
+func Index(ctx context.Context, db *sql.DB, d Dialect) error {
+	for _, m := range migrations {
+		for _, statement := range m.indexes {
+			if _, err := db.ExecContext(ctx, d.schema(statement)); err != nil {
+				return fmt.Errorf("views: index: %.60s: %w", statement, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (d Dialect) schema(statement string) string {
+	if d.Schema == nil {
+		return statement
+	}
+	return d.Schema(statement)
+}
+
+// begin begins a transaction and takes its lock.
+func begin(ctx context.Context, db *sql.DB, options sql.TxOptions, lock string) (*sql.Tx, error) {
+	tx, err := db.BeginTx(ctx, &options)
+	if err != nil {
+		return nil, err
+	}
+	if lock != "" {
+		if _, err := tx.ExecContext(ctx, lock); err != nil {
+			tx.Rollback() //nolint:errcheck // the error before counts
+			return nil, err
+		}
+	}
+	return tx, nil
+}
