@@ -1,0 +1,42 @@
+# What people run: make demo, make test. The rest is for those who work on it.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+GO ?= go
+TOOL := $(GO) tool -modfile=tools/go.mod
+# The race detector needs a C compiler; without one the tests run without it and say so.
+RACE := $(if $(shell command -v $${CC:-gcc}),-race)
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+FUZZTIME ?= 30s
+
+.PHONY: build demo test lint fuzz bench mutants clean
+
+build: ## the daybook binary, in ./bin
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/daybook ./cmd/daybook
+
+demo: build ## a year of a fictional business, from first invoice to verified log
+	./bin/daybook demo
+
+test: ## everything that CI runs, but the linters: unit, property, conformance, fault and script tests, with the race detector
+	$(GO) vet ./...
+	@$(if $(RACE),:,echo "no C compiler: the tests run without the race detector")
+	$(GO) test $(RACE) -timeout 20m ./...
+
+lint: ## format, vet, staticcheck, known vulnerabilities, the rules of the architecture
+	@unformatted=$$(git ls-files -z '*.go' | xargs -0 $(TOOL) gofumpt -l); \
+	if [ -n "$$unformatted" ]; then echo "gofumpt would change:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+	$(GO) test -count=1 ./testing/arch
+	@tools/govulncheck.sh
+
+fuzz: ## every fuzz target for FUZZTIME
+	tools/fuzz.sh $(FUZZTIME)
+
+bench: ## the benchmarks of every package
+	$(GO) test -run '^$$' -bench . ./...
+
+mutants: ## deliberate faults, one at a time: each must turn the tests red
+	testing/mutants/try.sh
+
+clean:
+	rm -rf bin

@@ -1,0 +1,151 @@
+package bookdir
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/daybook-ledger/daybook/eventstore"
+	"github.com/daybook-ledger/daybook/eventstore/jetstream"
+	"github.com/daybook-ledger/daybook/eventstore/page"
+)
+
+// Log is a book's log, open to be read without any key. While it is open and no
+// other process holds the book, this one does, for readers alone: the commands
+// of other processes wait for it to be closed.
+type Log struct {
+	Info Info
+	// Store is the log.
+	Store eventstore.Store
+	// Verifier checks the log.
+	Verifier *page.Verifier
+	// Holder is the process that holds the book, 0 where this one does.
+	Holder int
+	// Unclean is as in Book.
+	Unclean string
+
+	// book closes what was opened; it has no keys.
+	book *Book
+}
+
+// OpenLog opens the log of the book in a folder: as its holder, or through the
+// process that holds it. It waits, up to 15 s where wait is 0, for a holder that
+// does not answer, as one does that is just starting or ending.
+func OpenLog(ctx context.Context, dir string, wait time.Duration, log *slog.Logger) (*Log, error) {
+	info, err := ReadInfo(dir)
+	if err != nil {
+		return nil, err
+	}
+	verifier, err := info.Verifier()
+	if err != nil {
+		return nil, err
+	}
+	if wait == 0 {
+		wait = 15 * time.Second
+	}
+	deadline := time.Now().Add(wait)
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
+		l := &Log{Info: info, Verifier: verifier, book: &Book{Dir: dir, Info: info, options: Options{Log: log}}}
+		err := l.hold(ctx)
+		if errors.Is(err, jetstream.ErrHeld) {
+			err = l.join(ctx)
+		}
+		if err == nil {
+			return l, nil
+		}
+		err = errors.Join(err, l.Close(context.WithoutCancel(ctx)))
+		if !again(err) || time.Now().After(deadline) {
+			return nil, err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+func (l *Log) hold(ctx context.Context) error {
+	seed, err := jetstream.NewSeed()
+	if err != nil {
+		return err
+	}
+	server, err := jetstream.Start(jetstream.Config{
+		Dir: filepath.Join(l.book.Dir, "store"), Book: l.Info.Book, Seed: seed, Log: l.book.options.Log,
+	})
+	if err != nil {
+		return err
+	}
+	l.book.onClose(func(context.Context) error { return server.Shutdown() })
+	l.Unclean = server.Unclean()
+	if err := l.open(ctx, server); err != nil {
+		return err
+	}
+	return l.book.announce(server.ClientURL(), seed)
+}
+
+func (l *Log) join(ctx context.Context) error {
+	external, err := reach(l.book.Dir, l.Info)
+	if err != nil {
+		return err
+	}
+	l.book.onClose(func(context.Context) error { external.Close(); return nil })
+	l.Holder = holder(l.book.Dir)
+	return l.open(ctx, external)
+}
+
+func (l *Log) open(ctx context.Context, on jetstream.Connection) error {
+	store, err := jetstream.Open(ctx, on, l.Info.Book)
+	if err != nil {
+		return err
+	}
+	l.Store = store
+	l.book.onClose(func(context.Context) error { return store.Close() })
+	return nil
+}
+
+// holder is the process that says it holds the book; 0 where none does.
+func holder(dir string) int {
+	var c connection
+	data, err := os.ReadFile(filepath.Join(dir, "connect"))
+	if err != nil || json.Unmarshal(data, &c) != nil {
+		return 0
+	}
+	return c.Process
+}
+
+// Close releases the log.
+func (l *Log) Close(ctx context.Context) error { return l.book.Close(ctx) }
+
+// Last reads the newest page's head, by its signature alone: page.EmptyHead in
+// an empty log.
+func (l *Log) Last(ctx context.Context) (page.Head, error) {
+	last, err := l.Store.Last(ctx)
+	if err != nil || last == 0 {
+		return page.EmptyHead(), err
+	}
+	return l.Head(ctx, last)
+}
+
+// Head reads a page's head, by its signature alone.
+func (l *Log) Head(ctx context.Context, number uint64) (page.Head, error) {
+	for stored, err := range l.Store.Read(ctx, number, number) {
+		if err != nil {
+			return page.Head{}, err
+		}
+		opened, err := l.Verifier.Open(stored.Body)
+		if err != nil {
+			return page.Head{}, page.At(err, number)
+		}
+		if opened.Page != number {
+			return page.Head{}, page.At(page.ErrOrder, number)
+		}
+		return opened.Head, nil
+	}
+	return page.Head{}, fmt.Errorf("bookdir: page %d: %w", number, eventstore.ErrGap)
+}

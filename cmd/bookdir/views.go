@@ -1,0 +1,222 @@
+package bookdir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"path/filepath"
+
+	"github.com/daybook-ledger/daybook/eventstore"
+	"github.com/daybook-ledger/daybook/eventstore/jetstream"
+	"github.com/daybook-ledger/daybook/eventstore/keyring"
+	"github.com/daybook-ledger/daybook/eventstore/page"
+	"github.com/daybook-ledger/daybook/ledger/commit"
+	"github.com/daybook-ledger/daybook/projections"
+	"github.com/daybook-ledger/daybook/projections/sqlite"
+)
+
+// Views are the views of an open book. Every process that opens the book may
+// have them open, and brings them forward itself.
+type Views struct {
+	*sqlite.Store
+	book   *Book
+	runner projections.Runner
+}
+
+// OpenViews opens the views of the book as far as they are; CatchUp brings them
+// forward. Progress is told how many commits of how many they hold while they
+// catch up; it may be nil. They are closed apart from the book, and before it.
+func (b *Book) OpenViews(ctx context.Context, progress func(done, last uint64)) (*Views, error) {
+	store, err := sqlite.Open(ctx, b.viewsDir(), currentKeys{b})
+	if err != nil {
+		return nil, err
+	}
+	v := &Views{Store: store, book: b}
+	v.runner = projections.Runner{View: store, Read: b.source}
+	if progress != nil {
+		v.runner.Progress = func(p projections.Progress) { progress(p.At.Size, p.Target) }
+	}
+	return v, nil
+}
+
+// CatchUp brings the views to the book's durable head: whoever waits for it
+// after a receipt reads what was written.
+func (v *Views) CatchUp(ctx context.Context) error {
+	return v.book.retry(ctx, func() error {
+		durable, err := v.book.Head()
+		if err != nil {
+			return err
+		}
+		at, err := v.Cursor(ctx)
+		if err != nil {
+			return err
+		}
+		if at.Size == durable.Size && at.Page != 0 && at.Root != durable.Root {
+			return fmt.Errorf("bookdir: at %d commits: %w", at.Size, projections.ErrRebuild)
+		}
+		return v.runner.CatchUp(ctx, durable.Size)
+	})
+}
+
+// RebuildViews makes the views anew from the whole log, beside the live ones.
+func (b *Book) RebuildViews(ctx context.Context, progress func(done, last uint64)) error {
+	return b.retry(ctx, func() error {
+		durable, err := b.Head()
+		if err != nil {
+			return err
+		}
+		told := func(p projections.Progress) {
+			if progress != nil {
+				progress(p.At.Size, max(durable.Size, p.At.Size))
+			}
+		}
+		return sqlite.Rebuild(ctx, b.viewsDir(), currentKeys{b}, b.source, told)
+	})
+}
+
+// ReadPage reads one page, verified by its signature, and opens it.
+func (b *Book) ReadPage(ctx context.Context, number uint64) (p commit.Page, err error) {
+	err = b.retry(ctx, func() error {
+		store, codec := b.reading()
+		verifier, err := b.Info.Verifier()
+		if err != nil {
+			return err
+		}
+		for stored, err := range store.Read(ctx, number, number) {
+			if err != nil {
+				return err
+			}
+			p, err = openAlone(verifier, codec, stored)
+			return err
+		}
+		return fmt.Errorf("bookdir: page %d: %w", number, eventstore.ErrGap)
+	})
+	return p, err
+}
+
+// openAlone opens a page whose signature is all that vouches for it.
+func openAlone(verifier *page.Verifier, codec *commit.Codec, stored eventstore.Page) (commit.Page, error) {
+	opened, err := verifier.Open(stored.Body)
+	if err != nil {
+		return commit.Page{}, page.At(err, stored.Number)
+	}
+	if opened.Page != stored.Number {
+		return commit.Page{}, fmt.Errorf("bookdir: page %d: %w", stored.Number, page.ErrOrder)
+	}
+	commits, err := codec.OpenPage(opened)
+	return commit.Page{Head: opened.Head, Commits: commits}, err
+}
+
+func (b *Book) viewsDir() string { return filepath.Join(b.Dir, "views") }
+
+// reading gives the log and the codec as they are now: both are replaced when
+// the process that held the book has ended.
+func (b *Book) reading() (eventstore.Store, *commit.Codec) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Store, b.Codec
+}
+
+// source is a projections.Source: the pages after a cursor up to the durable
+// head. What lies beyond it was not acknowledged, and may yet vanish.
+func (b *Book) source(ctx context.Context, after projections.Cursor) iter.Seq2[projections.Page, error] {
+	return func(yield func(projections.Page, error) bool) {
+		if err := b.feed(ctx, after, yield); err != nil {
+			yield(projections.Page{}, err)
+		}
+	}
+}
+
+// feed yields the pages; an error of its own it returns.
+func (b *Book) feed(ctx context.Context, after projections.Cursor, yield func(projections.Page, error) bool) error {
+	store, codec := b.reading()
+	durable, err := b.Head()
+	if err != nil {
+		return err
+	}
+	if durable.Page <= after.Page {
+		return nil
+	}
+	chain, err := b.chain(ctx, store, after)
+	if err != nil {
+		return err
+	}
+	for stored, err := range store.Read(ctx, after.Page+1, durable.Page) {
+		if err != nil {
+			return err
+		}
+		opened, err := chain.Next(stored)
+		if err != nil {
+			return err
+		}
+		commits, err := codec.OpenPage(opened)
+		if err != nil {
+			return err
+		}
+		at := projections.Cursor{Epoch: b.Info.Epoch, Page: opened.Head.Page, Size: opened.Head.Size, Root: opened.Head.Root}
+		if !yield(projections.Page{Cursor: at, Commits: commits, Bytes: len(stored.Body)}, nil) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// chain makes a chain that stands at a cursor, once the log was seen to lead
+// there.
+func (b *Book) chain(ctx context.Context, store eventstore.Store, at projections.Cursor) (*page.Chain, error) {
+	verifier, err := b.Info.Verifier()
+	if err != nil {
+		return nil, err
+	}
+	chain, err := page.NewChain(verifier, page.EmptyHead(), page.Edge{})
+	if err != nil || at.Page == 0 {
+		return chain, err
+	}
+	if at.Epoch != b.Info.Epoch {
+		return nil, fmt.Errorf("bookdir: of log epoch %d, not %d: %w", at.Epoch, b.Info.Epoch, projections.ErrRebuild)
+	}
+	for stored, err := range store.Read(ctx, 1, at.Page) {
+		if err != nil {
+			return nil, err
+		}
+		if _, err := chain.Next(stored); err != nil {
+			return nil, err
+		}
+	}
+	if chain.Head() != (page.Head{Page: at.Page, Size: at.Size, Root: at.Root}) {
+		return nil, fmt.Errorf("bookdir: page %d leads to another tree head: %w", at.Page, projections.ErrRebuild)
+	}
+	return chain, nil
+}
+
+// retry runs f, and again after opening the book anew while the process that
+// holds it keeps ending.
+func (b *Book) retry(ctx context.Context, f func() error) error {
+	for tries := 0; ; tries++ {
+		err := f()
+		if err == nil || tries == 5 || ctx.Err() != nil || !errors.Is(err, jetstream.ErrUnavailable) {
+			return err
+		}
+		if err := b.reopen(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// currentKeys is the ring of a book as it is now.
+type currentKeys struct{ b *Book }
+
+func (k currentKeys) ring() *keyring.Ring {
+	k.b.mu.Lock()
+	defer k.b.mu.Unlock()
+	return k.b.Keys
+}
+
+func (k currentKeys) New(kind keyring.Kind) (keyring.KeyID, error) { return k.ring().New(kind) }
+
+func (k currentKeys) Key(id keyring.KeyID) ([]byte, error) { return k.ring().Key(id) }
+
+func (k currentKeys) Kind(id keyring.KeyID) (keyring.Kind, error) { return k.ring().Kind(id) }
+
+func (k currentKeys) Destroy(ids ...keyring.KeyID) error { return k.ring().Destroy(ids...) }

@@ -1,0 +1,254 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"regexp"
+	"syscall"
+
+	"github.com/daybook-ledger/daybook/cmd/bookdir"
+	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/tax"
+	"github.com/daybook-ledger/daybook/eventstore"
+	"github.com/daybook-ledger/daybook/eventstore/head"
+	"github.com/daybook-ledger/daybook/eventstore/jetstream"
+	"github.com/daybook-ledger/daybook/eventstore/keyring"
+	"github.com/daybook-ledger/daybook/eventstore/page"
+	"github.com/daybook-ledger/daybook/eventstore/seal"
+	"github.com/daybook-ledger/daybook/eventstore/transparency"
+	"github.com/daybook-ledger/daybook/importer"
+	"github.com/daybook-ledger/daybook/ledger"
+	"github.com/daybook-ledger/daybook/ledger/commit"
+	"github.com/daybook-ledger/daybook/ledger/remote"
+	"github.com/daybook-ledger/daybook/projections"
+)
+
+// failure is an error as it is told to people and programs.
+type failure struct {
+	code, message, hint string
+	// usage is a mistake on the command line.
+	usage bool
+	// computed is the totals of a document that was refused for them; nil else.
+	computed *tax.Totals
+}
+
+func (f *failure) Error() string { return f.message }
+
+// The codes that only this program gives; the others are those of the packages.
+const (
+	codeUsage        = "usage"
+	codeFailed       = "failed"
+	codeInterrupted  = "interrupted"
+	codeNoPassphrase = "no-passphrase"
+	codeNotVerified  = "not-verified"
+	codeRejects      = "rejects"
+	codeBadContent   = "bad-content"
+	codeBadLine      = "bad-line"
+	codeFileExists   = "file-exists"
+)
+
+func usage(format string, args ...any) error {
+	return &failure{code: codeUsage, message: fmt.Sprintf(format, args...), usage: true}
+}
+
+func fail(code, hint, format string, args ...any) error {
+	return &failure{code: code, hint: hint, message: fmt.Sprintf(format, args...)}
+}
+
+const (
+	hintVerify  = "keep a copy of the book's folder as it is, then run daybook verify to see what is wrong"
+	hintBackup  = "keep a copy of the book's folder as it is, and bring the book back from a backup"
+	hintNewer   = "use the version of daybook that wrote it, or a later one"
+	hintBusy    = "wait until the other process is done and try again"
+	hintHead    = "bring the file back from a backup of the book's folder; daybook verify checks the rest"
+	hintUnknown = "repeat the command with the same --command-id: it is entered once, whatever happened"
+)
+
+// known are the errors of the packages that this program gives a code: the
+// first that fits counts. docs/CLI.md lists the codes.
+var known = []struct {
+	err        error
+	code, hint string
+}{
+	{ledger.ErrOutcomeUnknown, "outcome-unknown", hintUnknown},
+	{syscall.ENOSPC, bookdir.CodeDiskFull, "make room on the disk and repeat the command"},
+	{syscall.EDQUOT, bookdir.CodeDiskFull, "make room on the disk and repeat the command"},
+
+	{bookdir.ErrNoBook, "no-book", "make one with daybook init, or say where it is with --dir"},
+	{bookdir.ErrExists, "folder-not-empty", "give a new folder, or an empty one"},
+	{bookdir.ErrNewer, "newer-version", hintNewer},
+	{bookdir.ErrDamaged, "book-damaged", "bring book.json back from a backup: it holds nothing secret and never changes"},
+	{bookdir.ErrBusy, "busy", hintBusy},
+	{remote.ErrUnreachable, "busy", hintBusy},
+	{jetstream.ErrHeld, "busy", hintBusy},
+
+	{keyring.ErrNewer, "newer-version", hintNewer},
+	{keyring.ErrPassphrase, "wrong-passphrase", "check the passphrase, or name the key file that the book was made with: --key-file"},
+	{keyring.ErrKeyFile, "key-file-unusable", "a key file holds at least 32 random bytes and is readable by its owner alone"},
+	{keyring.ErrMissing, "ring-missing", "bring the file ring back from a backup: without its keys nobody can read the book"},
+	{keyring.ErrDamaged, "ring-damaged", "bring the file ring back from a backup: without its keys nobody can read the book"},
+	{keyring.ErrExists, "folder-not-empty", "give a new folder, or an empty one"},
+	{keyring.ErrInvalid, "invalid-passphrase", "choose a passphrase that is not empty"},
+	{keyring.ErrDestroyed, "key-destroyed", hintVerify},
+	{keyring.ErrUnknownKey, "key-missing", "bring the newest copy of the file ring back from a backup"},
+
+	{head.ErrMissing, bookdir.CodeHeadMissing, hintHead},
+	{head.ErrDamaged, bookdir.CodeHeadDamaged, hintHead},
+	{head.ErrNewer, "newer-version", hintNewer},
+	{head.ErrBackwards, transparency.CodeContradiction, hintVerify},
+
+	{ledger.ErrLogShort, "log-short", hintBackup},
+	{ledger.ErrContradiction, transparency.CodeContradiction, hintBackup},
+	{ledger.ErrClosed, "busy", hintBusy},
+
+	{jetstream.ErrNoStream, "log-missing", hintBackup},
+	{jetstream.ErrUnavailable, "unavailable", "try again; if it stays so, DAYBOOK_DEBUG=1 shows what the store says"},
+	{eventstore.ErrForeign, "foreign-message", hintVerify},
+	{eventstore.ErrGap, transparency.CodeMissing, hintVerify},
+	{eventstore.ErrTooLarge, ledger.CodeCommandTooLarge, "divide it into smaller documents"},
+	{eventstore.ErrUnclear, "outcome-unknown", hintUnknown},
+	{eventstore.ErrFenced, "fenced", "another writer appends to this log: find and stop it, then try again"},
+	{seal.ErrNewer, bookdir.CodeCommitNewer, hintNewer},
+	{seal.ErrForm, bookdir.CodeCommitForm, hintVerify},
+	{seal.ErrSection, "section-damaged", hintVerify},
+	{commit.ErrForm, bookdir.CodeCommitForm, hintVerify},
+
+	{fs.ErrPermission, "no-permission", "check who owns the file and who may read and write it"},
+	{fs.ErrNotExist, "file-not-found", "check the path"},
+}
+
+// hints are for refusals whose package gives none.
+var hints = map[string]string{
+	"not-approved":             "daybook invoice approve approves it",
+	"unknown-currency":         "give a code of ISO 4217, such as GBP",
+	"missing-exemption-reason": "say why no tax is charged: --exemption 'AE=Reverse charge'",
+	"negative-total":           "what is owed to a customer is a credit note: daybook credit issue",
+	"no-book":                  "make one with daybook init, or say where it is with --dir",
+	"over-credited":            "daybook invoice show lists the credit notes that the invoice has already",
+	"already-issued":           "an issued invoice is corrected by a credit note: daybook credit issue",
+}
+
+// explain says what an error means to whoever uses the program.
+func explain(err error, interrupted bool) *failure {
+	var told *failure
+	var refusal *domain.Refusal
+	var fault *projections.Fault
+	var stopped *importer.Stopped
+	switch {
+	case errors.As(err, &told):
+		return told
+	case errors.As(err, &stopped):
+		cause := explain(stopped.Err, interrupted)
+		return &failure{
+			code: cause.code, hint: stopped.Hint(),
+			message: fmt.Sprintf("the import stopped at document %s (line %d): %s", stopped.Number, stopped.Line, cause.message),
+		}
+	case errors.As(err, &refusal):
+		f := &failure{code: refusal.Code, message: refusal.Message, hint: refusal.Hint}
+		if f.hint == "" {
+			f.hint = hints[f.code]
+		}
+		if totals, is := refusal.Computed.(tax.Totals); is {
+			f.computed = &totals
+		}
+		return f
+	case errors.As(err, &fault):
+		return &failure{code: fault.Code, message: plain(err), hint: fault.Hint}
+	case interrupted && errors.Is(err, context.Canceled):
+		return &failure{code: codeInterrupted, message: "stopped by a signal", hint: "run the command again to go on"}
+	}
+	return classify(err)
+}
+
+// classify finds the code of an error that has none of its own.
+func classify(err error) *failure {
+	for _, k := range known {
+		if errors.Is(err, k.err) {
+			return &failure{code: k.code, message: plain(err), hint: k.hint}
+		}
+	}
+	var badPage *page.Error
+	var badReceipt *transparency.Error
+	switch {
+	case errors.As(err, &badPage):
+		return &failure{code: badPage.Code, message: plain(err), hint: hintVerify}
+	case errors.As(err, &badReceipt):
+		return &failure{code: badReceipt.Code, message: plain(err)}
+	}
+	return &failure{code: codeFailed, message: plain(err)}
+}
+
+// place matches the names of packages and steps that errors begin with: they are
+// for those who read the code.
+var place = regexp.MustCompile(`^(?:bookdir|ledger|eventstore|keyring|head|state|seal|commit|page|transparency|projections|views|sqlite|remote|importer/csvfile|importer): `)
+
+func plain(err error) string {
+	text := err.Error()
+	for {
+		shorter := place.ReplaceAllString(text, "")
+		if shorter == text {
+			return text
+		}
+		text = shorter
+	}
+}
+
+// told is the JSON form of a failure.
+type toldFailure struct {
+	Error struct {
+		Code     string      `json:"code"`
+		Message  string      `json:"message"`
+		Hint     string      `json:"hint"`
+		Computed *totalsJSON `json:"computed,omitempty"`
+	} `json:"error"`
+}
+
+// totalsJSON is the totals of a refused document.
+type totalsJSON struct {
+	Net      string `json:"net"`
+	Tax      string `json:"tax"`
+	Total    string `json:"total"`
+	Due      string `json:"due"`
+	Currency string `json:"currency"`
+}
+
+func (f *failure) totals() *totalsJSON {
+	if f.computed == nil {
+		return nil
+	}
+	t := f.computed
+	return &totalsJSON{t.Net.String(), t.Tax.String(), t.Gross.String(), t.Due.String(), t.Gross.Currency().String()}
+}
+
+// tell writes the failure to stderr.
+func (f *failure) tell(a *app) {
+	if a.json {
+		var told toldFailure
+		told.Error.Code, told.Error.Message, told.Error.Hint = f.code, f.message, f.hint
+		told.Error.Computed = f.totals()
+		encoder := json.NewEncoder(a.stderr)
+		encoder.SetEscapeHTML(false)
+		_ = encoder.Encode(told) // nobody is left to hear that stderr cannot be written
+		return
+	}
+	fmt.Fprintf(a.stderr, "daybook: error: %s (%s)\n", printable(f.message), f.code)
+	if t := f.totals(); t != nil {
+		fmt.Fprintf(a.stderr, "daybook: computed: net %s, tax %s, total %s, due %s %s\n", t.Net, t.Tax, t.Total, t.Due, t.Currency)
+	}
+	if f.hint != "" {
+		fmt.Fprintf(a.stderr, "daybook: hint: %s\n", printable(f.hint))
+	}
+	if f.usage {
+		fmt.Fprintln(a.stderr, "daybook: hint: daybook help says how it is used")
+	}
+}
+
+// isMissing reports whether a path is not there.
+func isMissing(path string) bool {
+	_, err := os.Lstat(path)
+	return errors.Is(err, fs.ErrNotExist)
+}

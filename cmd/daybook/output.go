@@ -1,0 +1,125 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"unicode"
+	"unicode/utf8"
+)
+
+// answer writes what a command answers: one JSON object, or a text for people.
+func (a *app) answer(object any, people func(w io.Writer)) error {
+	if !a.json {
+		w := &kept{to: a.stdout}
+		people(w)
+		return w.err
+	}
+	encoder := json.NewEncoder(a.stdout)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(object); err != nil {
+		return fmt.Errorf("write the answer: %w", err)
+	}
+	return nil
+}
+
+// kept keeps the first error of a writer, so that a text can be written in one
+// go.
+type kept struct {
+	to  io.Writer
+	err error
+}
+
+func (k *kept) Write(p []byte) (int, error) {
+	if k.err == nil {
+		if _, err := k.to.Write(p); err != nil {
+			k.err = fmt.Errorf("write the answer: %w", err)
+		}
+	}
+	return len(p), nil
+}
+
+// table is a table for people. A heading that begins with ">" is that of a
+// column of numbers, aligned to the right.
+type table struct {
+	headings []string
+	rows     [][]string
+}
+
+func newTable(headings ...string) *table { return &table{headings: headings} }
+
+func (t *table) add(cells ...string) {
+	for i := range cells {
+		cells[i] = oneLine(cells[i])
+	}
+	t.rows = append(t.rows, cells)
+}
+
+func (t *table) write(w io.Writer) {
+	headings := make([]string, len(t.headings))
+	widths := make([]int, len(t.headings))
+	for i, h := range t.headings {
+		heading, right := strings.CutPrefix(h, ">")
+		headings[i] = heading
+		if !right {
+			continue
+		}
+		widths[i] = utf8.RuneCountInString(heading)
+		for _, row := range t.rows {
+			if i < len(row) {
+				widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
+			}
+		}
+	}
+	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	rows := t.rows
+	if strings.Join(headings, "") != "" {
+		rows = append([][]string{headings}, t.rows...)
+	}
+	for _, row := range rows {
+		padded := make([]string, len(row))
+		last := 0
+		for i, cell := range row {
+			if padded[i] = cell; i < len(widths) && widths[i] > 0 {
+				padded[i] = strings.Repeat(" ", max(0, widths[i]-utf8.RuneCountInString(cell))) + cell
+			}
+			if cell != "" {
+				last = i + 1
+			}
+		}
+		fmt.Fprintln(out, strings.Join(padded[:last], "\t"))
+	}
+	_ = out.Flush() // the writer below keeps its error
+}
+
+// printable is a text without what a terminal would obey: control characters,
+// but for line breaks and tabs, and those that turn the direction of writing.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return r
+		case unicode.IsControl(r), r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
+			return utf8.RuneError
+		}
+		return r
+	}, text)
+}
+
+// oneLine is a printable text on one line.
+func oneLine(text string) string {
+	return strings.Join(strings.Fields(printable(text)), " ")
+}
+
+// count is a number and its noun: 1 page, 2 pages.
+func count[N int | uint64](n N, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	if stem, ends := strings.CutSuffix(noun, "y"); ends {
+		noun = stem + "ie"
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

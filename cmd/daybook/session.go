@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"github.com/daybook-ledger/daybook/cmd/bookdir"
+	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/ledger"
+	"github.com/daybook-ledger/daybook/ledger/remote"
+)
+
+const (
+	// closeWithin is how long what is under way may take to settle at the end.
+	closeWithin = 30 * time.Second
+	// busyWithin is how long a command waits for a process that holds the book
+	// and takes none, such as a verification.
+	busyWithin = 15 * time.Second
+)
+
+// session is an open book.
+type session struct {
+	app  *app
+	book *bookdir.Book
+	// shown is the views, nil until they are asked for.
+	shown *bookdir.Views
+	// id is that of the one command that the process gives.
+	id uuid.UUID
+	// receipt is where its receipt is to go, if anywhere.
+	receipt string
+}
+
+// withBook makes a command's function of one that needs the book.
+func (a *app) withBook(f func(ctx context.Context, s *session, cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
+	return a.do(func(cmd *cobra.Command, args []string) error {
+		s, err := a.open(cmd.Context())
+		if err != nil {
+			return err
+		}
+		if err = s.commandFlags(cmd); err == nil {
+			err = f(cmd.Context(), s, cmd, args)
+		}
+		return errors.Join(err, s.close(cmd.Context()))
+	})
+}
+
+// open opens the book that is meant.
+func (a *app) open(ctx context.Context) (*session, error) {
+	a.compile()
+	dir, err := a.bookDir()
+	if err != nil {
+		return nil, err
+	}
+	info, err := bookdir.ReadInfo(dir)
+	if err != nil {
+		return nil, err
+	}
+	root, err := a.root(info.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	<-a.compiled
+	m := a.meter("Reading the log")
+	defer m.end()
+	book, err := bookdir.Open(ctx, dir, bookdir.Options{Root: root, Clock: a.clock, Log: a.log, Progress: m.at})
+	if err != nil {
+		return nil, err
+	}
+	if book.Unclean != "" {
+		a.warn("the book was not closed cleanly the last time; before it was opened, the newest files of its log were copied to %s", book.Unclean)
+	}
+	return &session{app: a, book: book}, nil
+}
+
+// close closes the book, whatever became of the context.
+func (s *session) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
+	defer cancel()
+	var err error
+	if s.shown != nil {
+		err = s.shown.Close()
+	}
+	return errors.Join(err, s.book.Close(ctx))
+}
+
+// views gives the views, brought forward to what was acknowledged up to now.
+func (s *session) views(ctx context.Context) (*bookdir.Views, error) {
+	m := s.app.meter("Bringing the lists up to date")
+	defer m.end()
+	if s.shown == nil {
+		views, err := s.book.OpenViews(ctx, m.at)
+		if err != nil {
+			return nil, err
+		}
+		s.shown = views
+	}
+	return s.shown, s.shown.CatchUp(ctx)
+}
+
+// changing adds the flags of commands that change the book.
+func changing(cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().String("command-id", "", "the command's own `ID`, a UUID: what is repeated with the same one is entered once")
+	cmd.Flags().String("receipt", "", "write the signed receipt to this `FILE`")
+	return cmd
+}
+
+// commandFlags reads the flags of changing, where the command has them.
+func (s *session) commandFlags(cmd *cobra.Command) error {
+	s.id = uuid.Must(uuid.NewV7())
+	if cmd.Flags().Lookup("command-id") == nil {
+		return nil
+	}
+	var err error
+	if s.receipt, err = cmd.Flags().GetString("receipt"); err != nil {
+		return err
+	}
+	given, err := cmd.Flags().GetString("command-id")
+	if err != nil || given == "" {
+		return err
+	}
+	if s.id, err = uuid.Parse(given); err != nil || s.id == uuid.Nil {
+		return usage("--command-id %q is not a UUID", given)
+	}
+	return nil
+}
+
+// newID is the id of what the command begins. It follows from the command's, so
+// that the command can be repeated, and unlike that it does not begin with the
+// time: a few of its digits tell it from others.
+func (s *session) newID() uuid.UUID {
+	return s.book.Codec.DeriveID("command-line/" + s.id.String())
+}
+
+// change is what is told of a command that was entered.
+type change struct {
+	Position uint64 `json:"position"`
+	// Command is the command's id.
+	Command  uuid.UUID `json:"command"`
+	Repeated bool      `json:"repeated,omitempty"`
+}
+
+// enter gives the process's command to the book.
+func (s *session) enter(ctx context.Context, command domain.Command, expect *uint64) (change, error) {
+	receipt, err := s.give(ctx, ledger.Envelope{ID: s.id, Principal: s.app.who(), Command: command, Expect: expect})
+	if errors.Is(err, ledger.ErrOutcomeUnknown) {
+		f := classify(err)
+		f.hint = fmt.Sprintf("repeat the command with --command-id %s: it is entered once, whatever happened", s.id)
+		return change{}, f
+	}
+	if err != nil {
+		return change{}, err
+	}
+	c := change{Position: receipt.Position, Command: s.id, Repeated: receipt.Repeated}
+	return c, s.keep(receipt)
+}
+
+// validator is a command that checks its own form.
+type validator interface{ Validate() error }
+
+// give gives a command to the book, once its form is right. A process that holds
+// the book and takes no commands will be gone soon.
+func (s *session) give(ctx context.Context, e ledger.Envelope) (ledger.Receipt, error) {
+	if v, is := e.Command.(validator); is {
+		if err := v.Validate(); err != nil {
+			return ledger.Receipt{}, err
+		}
+	}
+	deadline := s.app.now().Add(busyWithin)
+	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 500*time.Millisecond) {
+		receipt, err := s.book.Do(ctx, e)
+		if !errors.Is(err, remote.ErrUnreachable) || s.app.now().After(deadline) {
+			return receipt, err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ledger.Receipt{}, context.Cause(ctx)
+		}
+	}
+}
+
+// keep writes the receipt where it is wanted.
+func (s *session) keep(r ledger.Receipt) error {
+	if s.receipt == "" {
+		return nil
+	}
+	text, err := r.Marshal()
+	if err == nil {
+		err = os.WriteFile(s.receipt, text, 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("the command was entered at position %d, but its receipt could not be written: %w", r.Position, err)
+	}
+	return nil
+}
+
+// short is how an id is shown to people: enough of it to name it by.
+func short(id uuid.UUID) string {
+	text, _, _ := strings.Cut(id.String(), "-")
+	return text
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/daybook-ledger/daybook/cmd/bookdir"
+	"github.com/daybook-ledger/daybook/eventstore/transparency"
+)
+
+// headJSON is how far a log has come, as status and verify tell it.
+type headJSON struct {
+	OK     bool   `json:"ok"`
+	Pages  uint64 `json:"pages"`
+	Size   uint64 `json:"size"`
+	Events uint64 `json:"events"`
+	Root   string `json:"root"`
+}
+
+func newHeadJSON(ok bool, pages, size, events uint64, root tlog.Hash) headJSON {
+	return headJSON{ok, pages, size, events, base64.StdEncoding.EncodeToString(root[:])}
+}
+
+// statusJSON is the answer of status.
+type statusJSON struct {
+	headJSON
+	Dir     string    `json:"dir"`
+	Book    uuid.UUID `json:"book"`
+	Created time.Time `json:"created"`
+	Origin  string    `json:"origin"`
+	Key     string    `json:"key"`
+	// Holder is the id of the process that holds the book, if another does.
+	Holder int `json:"holder,omitempty"`
+	// Witnesses cosign the log's heads; there are none.
+	Witnesses []string               `json:"witnesses"`
+	Failures  []transparency.Failure `json:"failures,omitempty"`
+}
+
+// withLog makes a command's function of one that needs the log, and no key.
+func (a *app) withLog(f func(ctx context.Context, dir string, l *bookdir.Log) error) func(*cobra.Command, []string) error {
+	return a.do(func(cmd *cobra.Command, _ []string) error {
+		ctx := cmd.Context()
+		dir, err := a.bookDir()
+		if err != nil {
+			return err
+		}
+		l, err := bookdir.OpenLog(ctx, dir, 0, a.log)
+		if err != nil {
+			return err
+		}
+		if l.Unclean != "" {
+			a.warn("the book was not closed cleanly the last time; before it was opened, the newest files of its log were copied to %s", l.Unclean)
+		}
+		err = f(ctx, dir, l)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
+		defer cancel()
+		return errors.Join(err, l.Close(ctx))
+	})
+}
+
+func (a *app) statusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Tell how far the book has come",
+		Long: `Tell how far the book's log has come, and whether it reaches what was
+acknowledged. It needs no passphrase, and reads only what was added since the
+last time; daybook verify checks everything.`,
+		Args: cobra.NoArgs,
+		RunE: a.withLog(func(ctx context.Context, dir string, l *bookdir.Log) error {
+			m := a.meter("Counting events")
+			status, err := l.Status(ctx, m.at)
+			m.end()
+			if err != nil {
+				return err
+			}
+			answer := statusJSON{
+				headJSON: newHeadJSON(status.OK, status.Pages, status.Size, status.Events, status.Root),
+				Dir:      dir, Book: l.Info.Book, Created: l.Info.Created, Origin: l.Info.Origin, Key: l.Info.Key,
+				Holder: l.Holder, Witnesses: []string{}, Failures: status.Failures,
+			}
+			if err := a.answer(answer, answer.people); err != nil {
+				return err
+			}
+			return notVerified(status.Failures, !status.OK)
+		}),
+	}
+}
+
+func (s statusJSON) people(w io.Writer) {
+	t := newTable("", "")
+	t.add("Book", s.Book.String())
+	t.add("Folder", s.Dir)
+	t.add("Made", s.Created.Local().Format(time.DateTime))
+	t.add("Log", fmt.Sprintf("%s, %s, %s", count(s.Pages, "page"), count(s.Size, "commit"), count(s.Events, "event")))
+	t.add("Root", s.Root)
+	t.add("Public key", s.Key)
+	if s.Holder != 0 {
+		t.add("Held by", fmt.Sprintf("process %d", s.Holder))
+	}
+	t.add("Witness", "none: whoever has the signing key could rewrite the log, and only receipts would show it")
+	if s.OK {
+		t.add("State", "reaches everything that was acknowledged")
+	}
+	t.write(w)
+	tellFailures(w, s.Failures)
+}
+
+// notVerified is the error of a log that is not as it should be.
+func notVerified(failures []transparency.Failure, bad bool) error {
+	if !bad {
+		return nil
+	}
+	code, message := codeNotVerified, "the log is not as it should be"
+	if len(failures) > 0 {
+		code, message = failures[0].Code, failures[0].What
+		if len(failures) > 1 {
+			message = fmt.Sprintf("%s, and %s", message, count(len(failures)-1, "more failure"))
+		}
+	}
+	return fail(code, hintBackup, "%s", message)
+}
+
+func tellFailures(w io.Writer, failures []transparency.Failure) {
+	if len(failures) == 0 {
+		return
+	}
+	t := newTable(">PAGE", ">POSITION", "CODE", "WHAT")
+	for _, f := range failures {
+		t.add(fmt.Sprint(f.Page), fmt.Sprint(f.Position), f.Code, f.What)
+	}
+	fmt.Fprintln(w)
+	t.write(w)
+}
