@@ -190,6 +190,18 @@ func TestStoreFailures(t *testing.T) {
 	}
 }
 
+// TestAfterAFailureNothingIsRejected fails one command; what is refused after it
+// may be so in consequence.
+func TestAfterAFailureNothingIsRejected(t *testing.T) {
+	book, given := newBook(t), 0
+	book.Fail = func() (bool, bool) { given++; return given == 2, false }
+	bad := strings.Replace(row("52", "1", "1.00"), "A1", "A\x01", 1)
+	got := enter(t, membook.Ordered{Book: book}, parseMap(t, testMap), header+row("51", "1", "1.00")+bad+row("53", "1", "1.00"))
+	if !errors.Is(got.err, membook.ErrStore) || got.Rejected != 0 || len(got.rejects) != 0 || got.Issued != 1 {
+		t.Errorf("%v %+v %q", got.err, got.Summary, got.rejects)
+	}
+}
+
 func TestWithoutSubmitter(t *testing.T) {
 	t.Parallel()
 	file, m, book := manyDocuments(300), parseMap(t, testMap), newBook(t)

@@ -49,6 +49,7 @@ type entered struct {
 	buyer     string
 	countryAs string
 	reason    string
+	imported  bool
 }
 
 // documents gives all documents of a book in the order of their entry.
@@ -60,14 +61,14 @@ func documents(b *membook.Book) []entered {
 			d := entered{
 				kind: domain.KindInvoice, number: e.Number, reference: e.Content.Reference, date: e.Date,
 				total: e.Totals.Due, content: e.Content, country: e.BuyerCountry, text: e.Personal.Text,
-				buyer: e.Personal.Buyer.Name, countryAs: e.Personal.Buyer.CountryText,
+				buyer: e.Personal.Buyer.Name, countryAs: e.Personal.Buyer.CountryText, imported: e.Imported,
 			}
 			all = append(all, d)
 		case *credit.Issued:
 			d := entered{
 				kind: domain.KindCredit, number: e.Number, reference: e.Content.Reference, date: e.Date,
 				total: e.Totals.Due, content: e.Content, country: e.BuyerCountry, text: e.Personal.Text,
-				buyer: e.Personal.Buyer.Name, countryAs: e.Personal.Buyer.CountryText, reason: e.Reason,
+				buyer: e.Personal.Buyer.Name, countryAs: e.Personal.Buyer.CountryText, reason: e.Reason, imported: e.Imported,
 			}
 			all = append(all, d)
 		}

@@ -33,6 +33,8 @@ func (c *Columns) all() []column {
 // has none.
 type layout struct {
 	number, date, quantity, price, item, description, unit, customer, customerName, country int
+	// used are those that the map has, in the order of the record.
+	used []int
 	// count is how many fields a record has.
 	count int
 	// names are the header's, for messages.
@@ -65,7 +67,9 @@ func (c *Columns) layout(header record) (layout, error) {
 				"the header line has the column %.80q (columns.%s) twice", col.column, col.key)
 		}
 		*places[i] = first
+		l.used = append(l.used, first)
 	}
+	slices.Sort(l.used)
 	return l, nil
 }
 

@@ -3,6 +3,7 @@ package csvfile
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -96,16 +97,22 @@ func (l *line) blame(code, format string, args ...any) {
 	}
 }
 
-// form says what is wrong with the record as such.
+// form says what is wrong with the record as such. Columns that the map does
+// not use may hold anything.
 func (r *lineReader) form(rec record) *fault {
 	l := line{at: rec.line}
-	switch {
-	case rec.count != r.count:
+	if rec.count != r.count {
 		l.blame(CodeBadFieldCount, "%d fields, and the header line has %d", rec.count, r.count)
-	case rec.invalid >= 0:
-		l.blame(CodeInvalidUTF8, "column %.80q is not valid UTF-8", r.name(rec.invalid))
-	case rec.cut >= 0:
-		l.blame(CodeTextTooLong, "column %.80q has more than %d bytes", r.name(rec.cut), maxField)
+		return l.fault
+	}
+	for _, place := range r.used {
+		switch {
+		case place >= len(rec.fields):
+		case slices.Contains(rec.cut, place):
+			l.blame(CodeTextTooLong, "column %.80q has more than %d bytes", r.name(place), maxField)
+		case !utf8.ValidString(rec.fields[place]):
+			l.blame(CodeInvalidUTF8, "column %.80q is not valid UTF-8", r.name(place))
+		}
 	}
 	return l.fault
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"unicode/utf8"
 
 	"github.com/daybook-ledger/daybook/domain"
 )
@@ -37,10 +36,8 @@ type record struct {
 	// fields holds at most maxFields fields; count is how many there are.
 	fields []string
 	count  int
-	// cut is the first field that was longer than is kept, −1 if none.
-	cut int
-	// invalid is the first field that is not UTF-8, −1 if none.
-	invalid int
+	// cut lists the fields that were longer than is kept.
+	cut []int
 }
 
 // recordReader reads CSV as RFC 4180 describes it, strictly: a quoted field
@@ -58,7 +55,7 @@ type recordReader struct {
 	text    []byte
 	ends    []int // end of each kept field within text
 	count   int
-	cut     int
+	cut     []int
 }
 
 func newRecordReader(r io.Reader, delimiter byte) *recordReader {
@@ -96,7 +93,7 @@ func (r *recordReader) next() (record, error) {
 		return record{}, err
 	}
 	line := r.line
-	r.text, r.ends, r.count, r.cut = r.text[:0], r.ends[:0], 0, -1
+	r.text, r.ends, r.count, r.cut = r.text[:0], r.ends[:0], 0, nil
 	r.records++
 	for c, more := first, true; more; {
 		if c == '"' {
@@ -234,8 +231,8 @@ func (r *recordReader) keep(text ...byte) {
 	}
 	if room := maxField - (len(r.text) - start); len(text) > room {
 		text = text[:room]
-		if r.cut < 0 {
-			r.cut = r.count
+		if n := len(r.cut); n == 0 || r.cut[n-1] != r.count {
+			r.cut = append(r.cut, r.count)
 		}
 	}
 	r.text = append(r.text, text...)
@@ -250,14 +247,10 @@ func (r *recordReader) endField() {
 
 func (r *recordReader) record(line int) record {
 	all := string(r.text)
-	rec := record{line: line, fields: make([]string, len(r.ends)), count: r.count, cut: r.cut, invalid: -1}
+	rec := record{line: line, fields: make([]string, len(r.ends)), count: r.count, cut: r.cut}
 	start := 0
 	for i, end := range r.ends {
 		rec.fields[i] = all[start:end]
-		// A field that was cut may end within a character.
-		if rec.invalid < 0 && i != r.cut && !utf8.ValidString(rec.fields[i]) {
-			rec.invalid = i
-		}
 		start = end
 	}
 	return rec

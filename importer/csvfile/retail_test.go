@@ -109,7 +109,8 @@ func TestRealFile(t *testing.T) {
 // checkTotals sums what the book holds.
 func checkTotals(t *testing.T, book *membook.Book, issued, credited string) {
 	t.Helper()
-	sums := map[domain.Kind]money.Amount{}
+	none := money.Zero(gbp(t))
+	sums := map[domain.Kind]money.Amount{domain.KindInvoice: none, domain.KindCredit: none}
 	for _, s := range documents(book) {
 		sum, err := sums[s.kind].Add(s.total)
 		if err != nil {

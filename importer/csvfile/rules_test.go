@@ -143,10 +143,12 @@ func TestRules(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := enter(t, newBook(t), parseMap(t, testMap), header+test.file)
+			book := newBook(t)
+			got := enter(t, book, parseMap(t, testMap), header+test.file)
 			if got.err != nil {
 				t.Fatal(got.err)
 			}
+			checkTotals(t, book, got.IssuedTotal, got.CreditedTotal)
 			w := want{got.Issued, got.Credited, got.IssuedTotal + " " + got.CreditedTotal + " " + got.RejectedTotal, got.codes()}
 			if w != test.want {
 				t.Errorf("\n got %+v\nwant %+v", w, test.want)
@@ -219,6 +221,9 @@ func TestEnteredContent(t *testing.T) {
 	byRef := map[string]entered{}
 	for _, d := range docs {
 		byRef[d.reference] = d
+		if !d.imported {
+			t.Errorf("%s is not marked as imported", d.reference)
+		}
 	}
 	first := byRef["5001"]
 	if first.date != "2011-03-01" || first.country != "GB" || first.buyer != "17850" || first.countryAs != "" ||
@@ -266,5 +271,22 @@ func TestNoStandIn(t *testing.T) {
 	got := enter(t, newBook(t), parseMap(t, text), header+strings.Replace(row("51", "1", "1.00"), "17850", "", 1))
 	if got.codes() != "51 "+csvfile.CodeNoCustomer+" 2" {
 		t.Errorf("rejects %q", got.codes())
+	}
+}
+
+func TestUnusedColumnsHoldAnything(t *testing.T) {
+	file := "Blob," + header + strings.Repeat("x", 1<<20) + "," + row("51", "1", "1.00") + "\xff," + row("52", "1", "1.00")
+	got := enter(t, newBook(t), parseMap(t, testMap), file)
+	if got.err != nil || got.Issued != 2 {
+		t.Errorf("%v %q", got.err, got.rejects)
+	}
+}
+
+// TestSpacesHideNoText gives a description that only begins where no more is
+// kept.
+func TestSpacesHideNoText(t *testing.T) {
+	file := header + strings.Replace(row("51", "1", "1.00"), "thing", strings.Repeat(" ", 20<<10)+"thing", 1)
+	if got := enter(t, newBook(t), parseMap(t, testMap), file); got.codes() != "51 text-too-long 2" {
+		t.Errorf("%q", got.codes())
 	}
 }
