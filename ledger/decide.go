@@ -60,25 +60,42 @@ func (r *request) finish(a answer) {
 }
 
 // Do implements Book.
-func (w *Writer) Do(ctx context.Context, e Envelope) (Receipt, error) {
+func (w *Writer) Do(ctx context.Context, e Envelope) (Receipt, error) { return w.Submit(ctx, e)() }
+
+// Submit implements Book.
+func (w *Writer) Submit(ctx context.Context, e Envelope) func() (Receipt, error) {
+	r, err := w.hand(ctx, e)
+	if err != nil {
+		return func() (Receipt, error) { return Receipt{}, err }
+	}
+	return func() (Receipt, error) { return w.await(ctx, r) }
+}
+
+// hand gives a command to the deciding loop.
+func (w *Writer) hand(ctx context.Context, e Envelope) (*request, error) {
 	if e.ID == uuid.Nil {
-		return Receipt{}, domain.Refuse(CodeInvalidCommandID, "the command has no id")
+		return nil, domain.Refuse(CodeInvalidCommandID, "the command has no id")
 	}
 	encoded, err := w.Codec.EncodeCommand(e.Command)
 	if err != nil {
-		return Receipt{}, err
+		return nil, err
 	}
 	if size := encoded.Size(); size > maxCommand {
-		return Receipt{}, domain.Refuse(CodeCommandTooLarge, "the command has %d bytes, of at most %d", size, maxCommand)
+		return nil, domain.Refuse(CodeCommandTooLarge, "the command has %d bytes, of at most %d", size, maxCommand)
 	}
 	r := &request{Envelope: e, encoded: encoded, answers: make(chan answer, 1)}
 	select {
 	case w.requests <- r:
+		return r, nil
 	case <-ctx.Done():
-		return Receipt{}, fmt.Errorf("ledger: nothing was entered: %w", context.Cause(ctx))
+		return nil, fmt.Errorf("ledger: nothing was entered: %w", context.Cause(ctx))
 	case <-w.unsettled.Done():
-		return Receipt{}, w.whyClosed()
+		return nil, w.whyClosed()
 	}
+}
+
+// await waits for the answer to a command, no longer than its context lasts.
+func (w *Writer) await(ctx context.Context, r *request) (Receipt, error) {
 	select {
 	case a := <-r.answers:
 		return w.receipt(r, a)

@@ -48,6 +48,11 @@ type Book interface {
 	// entered: repeat it with the same id. After any other error nothing was
 	// entered.
 	Do(ctx context.Context, e Envelope) (Receipt, error)
+	// Submit does what Do does in two parts: it returns once the command has
+	// its place, and the function that it gives waits for the answer. Commands
+	// that one goroutine submits are decided in that order. The context bounds
+	// both parts. The function is to be called, once.
+	Submit(ctx context.Context, e Envelope) (wait func() (Receipt, error))
 	// Find gives the stream that has a reference, including what was decided
 	// and is not yet durable.
 	Find(ctx context.Context, r domain.Reference) (domain.StreamID, bool, error)

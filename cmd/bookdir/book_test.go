@@ -121,7 +121,7 @@ func TestASecondProcessUsesTheHolders(t *testing.T) {
 	if again, err := holder.Do(t.Context(), e); err != nil || !again.Repeated || again.Position != receipt.Position {
 		t.Errorf("the holder says %+v, %v", again, err)
 	}
-	last, err := guest.Store.Last(t.Context())
+	last, err := guest.Store().Last(t.Context())
 	if err != nil || last < 2 {
 		t.Errorf("the guest reads to page %d, %v", last, err)
 	}

@@ -71,8 +71,8 @@ func Create(ctx context.Context, dir string, s Settings) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	_, err = opened.Do(ctx, ledger.Envelope{ID: uuid.Must(uuid.NewV7()), Principal: s.Owner, Command: open})
-	if err := errors.Join(err, opened.Close(ctx)); err != nil {
+	_, err = opened.ledger.Do(ctx, ledger.Envelope{ID: uuid.Must(uuid.NewV7()), Principal: s.Owner, Command: open})
+	if err := errors.Join(err, opened.close(ctx)); err != nil {
 		return Info{}, err
 	}
 	// The book exists from here on.

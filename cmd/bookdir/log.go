@@ -29,8 +29,8 @@ type Log struct {
 	// Unclean is as in Book.
 	Unclean string
 
-	// book closes what was opened; it has no keys.
-	book *Book
+	// link has no keys.
+	link *link
 }
 
 // OpenLog opens the log of the book in a folder: as its holder, or through the
@@ -50,7 +50,7 @@ func OpenLog(ctx context.Context, dir string, wait time.Duration, log *slog.Logg
 	}
 	deadline := time.Now().Add(wait)
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
-		l := &Log{Info: info, Verifier: verifier, book: &Book{Dir: dir, Info: info, options: Options{Log: log}}}
+		l := &Log{Info: info, Verifier: verifier, link: &link{dir: dir, info: info, options: Options{Log: log}}}
 		err := l.hold(ctx)
 		if errors.Is(err, jetstream.ErrHeld) {
 			err = l.join(ctx)
@@ -76,26 +76,26 @@ func (l *Log) hold(ctx context.Context) error {
 		return err
 	}
 	server, err := jetstream.Start(jetstream.Config{
-		Dir: filepath.Join(l.book.Dir, "store"), Book: l.Info.Book, Seed: seed, Log: l.book.options.Log,
+		Dir: filepath.Join(l.link.dir, "store"), Book: l.Info.Book, Seed: seed, Log: l.link.options.Log,
 	})
 	if err != nil {
 		return err
 	}
-	l.book.onClose(func(context.Context) error { return server.Shutdown() })
+	l.link.onClose(func(context.Context) error { return server.Shutdown() })
 	l.Unclean = server.Unclean()
 	if err := l.open(ctx, server); err != nil {
 		return err
 	}
-	return l.book.announce(server.ClientURL(), seed)
+	return l.link.announce(server.ClientURL(), seed)
 }
 
 func (l *Log) join(ctx context.Context) error {
-	external, err := reach(l.book.Dir, l.Info)
+	external, err := reach(l.link.dir, l.Info)
 	if err != nil {
 		return err
 	}
-	l.book.onClose(func(context.Context) error { external.Close(); return nil })
-	l.Holder = holder(l.book.Dir)
+	l.link.onClose(func(context.Context) error { external.Close(); return nil })
+	l.Holder = holder(l.link.dir)
 	return l.open(ctx, external)
 }
 
@@ -105,7 +105,7 @@ func (l *Log) open(ctx context.Context, on jetstream.Connection) error {
 		return err
 	}
 	l.Store = store
-	l.book.onClose(func(context.Context) error { return store.Close() })
+	l.link.onClose(func(context.Context) error { return store.Close() })
 	return nil
 }
 
@@ -120,7 +120,7 @@ func holder(dir string) int {
 }
 
 // Close releases the log.
-func (l *Log) Close(ctx context.Context) error { return l.book.Close(ctx) }
+func (l *Log) Close(ctx context.Context) error { return l.link.close(ctx) }
 
 // Last reads the newest page's head, by its signature alone: page.EmptyHead in
 // an empty log.

@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/eventstore"
 	"github.com/daybook-ledger/daybook/eventstore/head"
 	"github.com/daybook-ledger/daybook/eventstore/jetstream"
@@ -40,22 +39,28 @@ type Options struct {
 	Wait time.Duration
 }
 
-// Book is an open book. It is safe for concurrent use.
+// Book is an open book. It is safe for concurrent use. When the process that
+// held it ends, it goes on: through the next holder, or as the holder itself.
 type Book struct {
 	Dir  string
 	Info Info
-	// Store is the log; whoever does not hold the book cannot append to it.
-	Store eventstore.Store
-	Codec *commit.Codec
-	// Keys is the key ring.
-	Keys *keyring.Ring
-	// Unclean is the folder with copies of the newest log files, made because
-	// the last holder did not stop cleanly; "" if it did.
-	Unclean string
 
+	options   Options
+	mu        sync.Mutex // guards link
+	link      *link
+	reopening sync.Mutex
+}
+
+// link is what a Book has while the same process holds the book.
+type link struct {
+	dir     string
+	info    Info
 	options Options
-	mu      sync.Mutex // guards inner while it is replaced
-	inner   ledger.Book
+	ledger  ledger.Book
+	store   eventstore.Store
+	codec   *commit.Codec
+	keys    *keyring.Ring
+	unclean string
 	head    func() (page.Head, error)
 	closers []func(context.Context) error
 }
@@ -77,15 +82,24 @@ func Open(ctx context.Context, dir string, o Options) (*Book, error) {
 	if o.Wait == 0 {
 		o.Wait = 15 * time.Second
 	}
+	l, err := connect(ctx, dir, info, o)
+	if err != nil {
+		return nil, err
+	}
+	return &Book{Dir: dir, Info: info, options: o, link: l}, nil
+}
+
+// connect holds the book, or reaches the process that does.
+func connect(ctx context.Context, dir string, info Info, o Options) (*link, error) {
 	deadline := time.Now().Add(o.Wait)
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
-		b, err := hold(ctx, dir, info, o)
+		l, err := hold(ctx, dir, info, o)
 		if !errors.Is(err, jetstream.ErrHeld) {
-			return b, err
+			return l, err
 		}
-		b, err = join(ctx, dir, info, o)
+		l, err = join(ctx, dir, info, o)
 		if err == nil {
-			return b, nil
+			return l, nil
 		}
 		if !again(err) || time.Now().After(deadline) {
 			return nil, err
@@ -104,16 +118,16 @@ func again(err error) bool {
 }
 
 // hold opens the book as its holder; jetstream.ErrHeld if there is one already.
-func hold(ctx context.Context, dir string, info Info, o Options) (_ *Book, err error) {
-	b := &Book{Dir: dir, Info: info, options: o}
+func hold(ctx context.Context, dir string, info Info, o Options) (_ *link, err error) {
+	l := &link{dir: dir, info: info, options: o}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, b.Close(context.WithoutCancel(ctx)))
+			err = errors.Join(err, l.close(context.WithoutCancel(ctx)))
 		}
 	}()
 	// The passphrase is checked before the lock is taken, and the lock before
 	// anything of the log is touched.
-	signer, err := b.unlock()
+	signer, err := l.unlock()
 	if err != nil {
 		return nil, err
 	}
@@ -125,51 +139,51 @@ func hold(ctx context.Context, dir string, info Info, o Options) (_ *Book, err e
 	if err != nil {
 		return nil, err
 	}
-	b.onClose(func(context.Context) error { return server.Shutdown() })
-	b.Unclean = server.Unclean()
+	l.onClose(func(context.Context) error { return server.Shutdown() })
+	l.unclean = server.Unclean()
 	store, err := jetstream.Open(ctx, server, info.Book)
 	if err != nil {
 		return nil, err
 	}
-	b.Store = store
-	b.onClose(func(context.Context) error { return store.Close() })
-	writer, err := b.write(ctx, store, signer)
+	l.store = store
+	l.onClose(func(context.Context) error { return store.Close() })
+	writer, err := l.write(ctx, store, signer)
 	if err != nil {
 		return nil, err
 	}
-	b.inner = roomy{writer, dir}
-	b.head = func() (page.Head, error) { return writer.Durable(), nil }
-	transport, err := named(b.Keys, transportKey)
+	l.ledger = roomy{writer, dir}
+	l.head = func() (page.Head, error) { return writer.Durable(), nil }
+	transport, err := named(l.keys, transportKey)
 	if err != nil {
 		return nil, err
 	}
 	defer clear(transport)
-	commands, err := remote.Serve(server.Conn(), info.Book, transport, b.inner, o.Log)
+	commands, err := remote.Serve(server.Conn(), info.Book, transport, l.ledger, o.Log)
 	if err != nil {
 		return nil, err
 	}
-	b.onClose(func(context.Context) error { return commands.Close() })
-	return b, b.announce(server.ClientURL(), seed)
+	l.onClose(func(context.Context) error { return commands.Close() })
+	return l, l.announce(server.ClientURL(), seed)
 }
 
 // unlock opens the ring, and checks that it is this book's.
-func (b *Book) unlock() (*page.Signer, error) {
-	ring, err := keyring.Open(filepath.Join(b.Dir, "ring"), b.options.Root, b.options.RingOptions...)
+func (l *link) unlock() (*page.Signer, error) {
+	ring, err := keyring.Open(filepath.Join(l.dir, "ring"), l.options.Root, l.options.RingOptions...)
 	if err != nil {
 		return nil, err
 	}
-	b.Keys = ring
-	b.onClose(func(context.Context) error { return ring.Close() })
+	l.keys = ring
+	l.onClose(func(context.Context) error { return ring.Close() })
 	seed, err := named(ring, signingKey)
 	if err != nil {
 		return nil, err
 	}
 	defer clear(seed)
-	signer, err := page.NewSigner(b.Info.Origin, ed25519.NewKeyFromSeed(seed))
+	signer, err := page.NewSigner(l.info.Origin, ed25519.NewKeyFromSeed(seed))
 	if err != nil {
 		return nil, err
 	}
-	if signer.Verifier().VerifierKey() != b.Info.Key {
+	if signer.Verifier().VerifierKey() != l.info.Key {
 		return nil, fmt.Errorf("%w: its public key is not that of the ring", ErrDamaged)
 	}
 	facts, err := ring.Named(factsKey)
@@ -180,27 +194,27 @@ func (b *Book) unlock() (*page.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.Codec = commit.NewCodec(b.Info.Book, b.Info.Epoch, ring, facts, digest)
+	l.codec = commit.NewCodec(l.info.Book, l.info.Epoch, ring, facts, digest)
 	return signer, nil
 }
 
 // write opens the writer. A state file that cannot be used is made anew.
-func (b *Book) write(ctx context.Context, store eventstore.Store, signer *page.Signer) (*ledger.Writer, error) {
-	remembered, err := head.Open(filepath.Join(b.Dir, "head"))
+func (l *link) write(ctx context.Context, store eventstore.Store, signer *page.Signer) (*ledger.Writer, error) {
+	remembered, err := head.Open(filepath.Join(l.dir, "head"))
 	if err != nil {
 		return nil, err
 	}
-	b.onClose(func(context.Context) error { return remembered.Close() })
-	key, err := named(b.Keys, stateKey)
+	l.onClose(func(context.Context) error { return remembered.Close() })
+	key, err := named(l.keys, stateKey)
 	if err != nil {
 		return nil, err
 	}
 	defer clear(key)
-	path := filepath.Join(b.Dir, "state.db")
+	path := filepath.Join(l.dir, "state.db")
 	for fresh := false; ; fresh = true {
-		writer, file, err := b.openWriter(ctx, store, signer, remembered, path, key)
+		writer, file, err := l.openWriter(ctx, store, signer, remembered, path, key)
 		if errors.Is(err, state.ErrDamaged) && !fresh {
-			b.options.Log.Warn("the state file cannot be used and is made anew from the log", "error", err)
+			l.options.Log.Warn("the state file cannot be used and is made anew from the log", "error", err)
 			if err := state.Remove(path); err != nil {
 				return nil, err
 			}
@@ -209,21 +223,21 @@ func (b *Book) write(ctx context.Context, store eventstore.Store, signer *page.S
 		if err != nil {
 			return nil, err
 		}
-		b.onClose(func(context.Context) error { return file.Close() })
-		b.onClose(writer.Close)
+		l.onClose(func(context.Context) error { return file.Close() })
+		l.onClose(writer.Close)
 		return writer, nil
 	}
 }
 
-func (b *Book) openWriter(ctx context.Context, store eventstore.Store, signer *page.Signer, remembered *head.File, path string, key []byte) (*ledger.Writer, *state.File, error) {
+func (l *link) openWriter(ctx context.Context, store eventstore.Store, signer *page.Signer, remembered *head.File, path string, key []byte) (*ledger.Writer, *state.File, error) {
 	file, err := state.Open(path, key)
 	if err != nil {
 		return nil, nil, err
 	}
 	writer, err := ledger.Open(ctx, ledger.Config{
-		Book: b.Info.Book, Epoch: b.Info.Epoch, Store: store, Signer: signer, Codec: b.Codec, Keys: b.Keys,
-		TreePath: filepath.Join(b.Dir, "tree"), Head: remembered, State: file,
-		Clock: b.options.Clock, Log: b.options.Log, Progress: b.options.Progress,
+		Book: l.info.Book, Epoch: l.info.Epoch, Store: store, Signer: signer, Codec: l.codec, Keys: l.keys,
+		TreePath: filepath.Join(l.dir, "tree"), Head: remembered, State: file,
+		Clock: l.options.Clock, Log: l.options.Log, Progress: l.options.Progress,
 	})
 	if err != nil {
 		return nil, nil, errors.Join(err, file.Close())
@@ -232,54 +246,54 @@ func (b *Book) openWriter(ctx context.Context, store eventstore.Store, signer *p
 }
 
 // announce tells other processes of this user how to reach this one.
-func (b *Book) announce(url string, seed []byte) error {
+func (l *link) announce(url string, seed []byte) error {
 	data, err := json.Marshal(connection{URL: url, Seed: seed, Process: os.Getpid()})
 	if err != nil {
 		return fmt.Errorf("bookdir: %w", err)
 	}
-	path := filepath.Join(b.Dir, "connect")
+	path := filepath.Join(l.dir, "connect")
 	if err := writeDurably(path, data, 0o600); err != nil {
 		return err
 	}
-	b.onClose(func(context.Context) error { return os.Remove(path) })
+	l.onClose(func(context.Context) error { return os.Remove(path) })
 	return nil
 }
 
 // join opens the book through the process that holds it.
-func join(ctx context.Context, dir string, info Info, o Options) (_ *Book, err error) {
-	b := &Book{Dir: dir, Info: info, options: o}
+func join(ctx context.Context, dir string, info Info, o Options) (_ *link, err error) {
+	l := &link{dir: dir, info: info, options: o}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, b.Close(context.WithoutCancel(ctx)))
+			err = errors.Join(err, l.close(context.WithoutCancel(ctx)))
 		}
 	}()
-	if _, err := b.unlock(); err != nil {
+	if _, err := l.unlock(); err != nil {
 		return nil, err
 	}
 	external, err := reach(dir, info)
 	if err != nil {
 		return nil, err
 	}
-	b.onClose(func(context.Context) error { external.Close(); return nil })
+	l.onClose(func(context.Context) error { external.Close(); return nil })
 	store, err := jetstream.Open(ctx, external, info.Book)
 	if err != nil {
 		return nil, err
 	}
-	b.Store = store
-	b.onClose(func(context.Context) error { return store.Close() })
-	transport, err := named(b.Keys, transportKey)
+	l.store = store
+	l.onClose(func(context.Context) error { return store.Close() })
+	transport, err := named(l.keys, transportKey)
 	if err != nil {
 		return nil, err
 	}
 	defer clear(transport)
-	if b.inner, err = remote.Dial(external.Conn(), info.Book, transport); err != nil {
+	if l.ledger, err = remote.Dial(external.Conn(), info.Book, transport); err != nil {
 		return nil, err
 	}
-	b.head = func() (page.Head, error) {
+	l.head = func() (page.Head, error) {
 		h, err := head.Read(filepath.Join(dir, "head"))
 		return h.Head, err
 	}
-	return b, nil
+	return l, nil
 }
 
 // reach connects to the server of the process that holds the book.
@@ -299,77 +313,14 @@ func reach(dir string, info Info) (*jetstream.External, error) {
 	return external, nil
 }
 
-func (b *Book) onClose(f func(context.Context) error) { b.closers = append(b.closers, f) }
+func (l *link) onClose(f func(context.Context) error) { l.closers = append(l.closers, f) }
 
-// Close releases the book. A holder first settles the commands under way.
-func (b *Book) Close(ctx context.Context) error {
-	b.mu.Lock()
-	closers := b.closers
-	b.closers = nil
-	b.mu.Unlock()
+// close releases what the link has. A holder first settles the commands under
+// way.
+func (l *link) close(ctx context.Context) error {
 	var errs []error
-	for i := len(closers) - 1; i >= 0; i-- {
-		errs = append(errs, closers[i](ctx))
+	for i := len(l.closers) - 1; i >= 0; i-- {
+		errs = append(errs, l.closers[i](ctx))
 	}
 	return errors.Join(errs...)
-}
-
-// Head is the log's state as far as it was acknowledged and remembered.
-func (b *Book) Head() (page.Head, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.head()
-}
-
-// Do implements ledger.Book. When the process that held the book has ended, the
-// book is opened again, perhaps as its holder, and the command repeated: its id
-// makes that safe.
-func (b *Book) Do(ctx context.Context, e ledger.Envelope) (ledger.Receipt, error) {
-	receipt, err := b.current().Do(ctx, e)
-	if !gone(err) {
-		return receipt, err
-	}
-	if err := b.reopen(ctx); err != nil {
-		return ledger.Receipt{}, err
-	}
-	return b.current().Do(ctx, e)
-}
-
-// Find implements ledger.Book.
-func (b *Book) Find(ctx context.Context, r domain.Reference) (domain.StreamID, bool, error) {
-	stream, found, err := b.current().Find(ctx, r)
-	if !gone(err) {
-		return stream, found, err
-	}
-	if err := b.reopen(ctx); err != nil {
-		return domain.StreamID{}, false, err
-	}
-	return b.current().Find(ctx, r)
-}
-
-// gone reports whether an error means that the holder has ended.
-func gone(err error) bool {
-	return errors.Is(err, remote.ErrUnreachable) || errors.Is(err, remote.ErrLost)
-}
-
-func (b *Book) current() ledger.Book {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.inner
-}
-
-// reopen opens the book anew after its holder has gone.
-func (b *Book) reopen(ctx context.Context) error {
-	if err := b.Close(ctx); err != nil {
-		b.options.Log.Debug("what the former holder left could not be closed", "error", err)
-	}
-	opened, err := Open(ctx, b.Dir, b.options)
-	if err != nil {
-		return err
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.Store, b.Codec, b.Keys, b.Unclean = opened.Store, opened.Codec, opened.Keys, opened.Unclean
-	b.inner, b.head, b.closers = opened.inner, opened.head, opened.closers
-	return nil
 }

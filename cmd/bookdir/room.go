@@ -25,12 +25,19 @@ type roomy struct {
 
 // Do implements ledger.Book.
 func (r roomy) Do(ctx context.Context, e ledger.Envelope) (ledger.Receipt, error) {
+	return r.Submit(ctx, e)()
+}
+
+// Submit implements ledger.Book.
+func (r roomy) Submit(ctx context.Context, e ledger.Envelope) func() (ledger.Receipt, error) {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(r.dir, &fs); err == nil {
 		if free := fs.Bavail * uint64(fs.Bsize); free < minRoom {
-			return ledger.Receipt{}, domain.Refuse(CodeDiskFull, "%d MiB are free where the book is, of at least %d that it needs",
-				free>>20, minRoom>>20).WithHint("make room on the disk and repeat the command")
+			return func() (ledger.Receipt, error) {
+				return ledger.Receipt{}, domain.Refuse(CodeDiskFull, "%d MiB are free where the book is, of at least %d that it needs",
+					free>>20, minRoom>>20).WithHint("make room on the disk and repeat the command")
+			}
 		}
 	}
-	return r.Writer.Do(ctx, e)
+	return r.Writer.Submit(ctx, e)
 }

@@ -105,7 +105,7 @@ func (l *Log) count(ctx context.Context, newest page.Head, progress func(pages, 
 	return events, nil
 }
 
-func (l *Log) countedPath() string { return filepath.Join(l.book.Dir, "counted") }
+func (l *Log) countedPath() string { return filepath.Join(l.link.dir, "counted") }
 
 // resume gives what was counted before, or nothing where it does not fit the log.
 func (l *Log) resume(ctx context.Context) (counted, *page.Chain, error) {

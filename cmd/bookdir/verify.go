@@ -60,7 +60,7 @@ func (l *Log) Verify(ctx context.Context, progress func(pages, of uint64)) (Repo
 
 // remembered gives the remembered head, or what is wrong with it.
 func (l *Log) remembered() (*page.Head, *transparency.Failure, error) {
-	h, err := head.Read(filepath.Join(l.book.Dir, "head"))
+	h, err := head.Read(filepath.Join(l.link.dir, "head"))
 	switch {
 	case errors.Is(err, head.ErrMissing):
 		return nil, &transparency.Failure{Code: CodeHeadMissing, What: "the remembered head is missing: a loss at the end of the log would not be seen"}, nil

@@ -113,9 +113,8 @@ func (b *Book) viewsDir() string { return filepath.Join(b.Dir, "views") }
 // reading gives the log and the codec as they are now: both are replaced when
 // the process that held the book has ended.
 func (b *Book) reading() (eventstore.Store, *commit.Codec) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.Store, b.Codec
+	l := b.current()
+	return l.store, l.codec
 }
 
 // source is a projections.Source: the pages after a cursor up to the durable
@@ -194,11 +193,12 @@ func (b *Book) chain(ctx context.Context, store eventstore.Store, at projections
 // holds it keeps ending.
 func (b *Book) retry(ctx context.Context, f func() error) error {
 	for tries := 0; ; tries++ {
+		l := b.current()
 		err := f()
 		if err == nil || tries == 5 || ctx.Err() != nil || !errors.Is(err, jetstream.ErrUnavailable) {
 			return err
 		}
-		if err := b.reopen(ctx); err != nil {
+		if _, err := b.reopen(ctx, l); err != nil {
 			return err
 		}
 	}
@@ -207,16 +207,10 @@ func (b *Book) retry(ctx context.Context, f func() error) error {
 // currentKeys is the ring of a book as it is now.
 type currentKeys struct{ b *Book }
 
-func (k currentKeys) ring() *keyring.Ring {
-	k.b.mu.Lock()
-	defer k.b.mu.Unlock()
-	return k.b.Keys
-}
+func (k currentKeys) New(kind keyring.Kind) (keyring.KeyID, error) { return k.b.Keys().New(kind) }
 
-func (k currentKeys) New(kind keyring.Kind) (keyring.KeyID, error) { return k.ring().New(kind) }
+func (k currentKeys) Key(id keyring.KeyID) ([]byte, error) { return k.b.Keys().Key(id) }
 
-func (k currentKeys) Key(id keyring.KeyID) ([]byte, error) { return k.ring().Key(id) }
+func (k currentKeys) Kind(id keyring.KeyID) (keyring.Kind, error) { return k.b.Keys().Kind(id) }
 
-func (k currentKeys) Kind(id keyring.KeyID) (keyring.Kind, error) { return k.ring().Kind(id) }
-
-func (k currentKeys) Destroy(ids ...keyring.KeyID) error { return k.ring().Destroy(ids...) }
+func (k currentKeys) Destroy(ids ...keyring.KeyID) error { return k.b.Keys().Destroy(ids...) }

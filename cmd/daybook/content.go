@@ -97,6 +97,8 @@ func (f *contentFlags) replace(cmd *cobra.Command, d *document) (err error) {
 		if d.Lines, text.Lines, err = f.parseLines(); err != nil {
 			return err
 		}
+		unfill(&d.Content)
+		fillAmounts(&d.Content)
 	}
 	if given("gross") {
 		d.PricesIncludeTax = f.gross

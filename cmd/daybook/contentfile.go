@@ -157,6 +157,7 @@ func (f *contentFile) content(currency money.Currency) (c invoice.Content, text 
 	if c.RoundingAmount, err = f.RoundingAmount.amount(currency); err != nil {
 		return c, nil, err
 	}
+	fillAmounts(&c)
 	return c, text, setDue(&c, f.Due)
 }
 

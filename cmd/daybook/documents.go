@@ -11,6 +11,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/customer"
 	"github.com/daybook-ledger/daybook/domain/invoice"
+	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/projections/views"
 )
 
@@ -207,8 +208,12 @@ func party(name string, address []string, postcode, city, country, vatID string)
 
 func tellLines(w io.Writer, d *views.Document) {
 	t := newTable(">QUANTITY", "UNIT", ">PRICE", "ITEM", "DESCRIPTION", "TAX", ">NET")
+	places := 0
+	if currency, err := money.ParseCurrency(d.Currency); err == nil {
+		places = currency.Exponent()
+	}
 	for _, l := range d.Lines {
-		price := l.Price
+		price := padded(l.Price, places)
 		if l.BaseQuantity != "" {
 			price += "/" + l.BaseQuantity
 		}
@@ -221,6 +226,18 @@ func tellLines(w io.Writer, d *views.Document) {
 		t.add("", "", "", "", adjustmentText(adjustment), string(adjustment.Category), signed(adjustment))
 	}
 	t.write(w)
+}
+
+// padded is a price with at least as many decimal places as the currency has.
+func padded(price string, places int) string {
+	_, fraction, _ := strings.Cut(price, ".")
+	if missing := places - len(fraction); missing > 0 {
+		if fraction == "" {
+			price += "."
+		}
+		price += strings.Repeat("0", missing)
+	}
+	return price
 }
 
 func adjustmentText(a views.Adjustment) string {

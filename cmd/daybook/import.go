@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
@@ -32,12 +33,15 @@ the same import again changes nothing; one that was stopped goes on.`,
 		Example: `  daybook import csv --map examples/online-retail.toml --rejects rejects.csv orders.csv.xz`,
 		Args:    cobra.ExactArgs(1),
 		RunE: a.withBook(func(ctx context.Context, s *session, cmd *cobra.Command, args []string) error {
+			defer a.frugal()()
 			summary, err := s.importCSV(ctx, args[0], mapPath, rejectsPath)
 			if err != nil {
 				a.tellStopped(summary)
 				return err
 			}
-			// Lists are brought up to date while somebody waits anyway.
+			// Lists are brought up to date while somebody waits anyway. They need
+			// memory of their own, and what the import took is free by now.
+			debug.FreeOSMemory()
 			if _, err := s.views(ctx); err != nil {
 				return err
 			}
@@ -76,10 +80,13 @@ func (s *session) importCSV(ctx context.Context, path, mapPath, rejectsPath stri
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
 	o := csvfile.Options{Options: importer.Options{Book: importing{s}, Currency: currency}}
+	if err := distinct(path, mapPath, rejectsPath); err != nil {
+		return summary, err
+	}
 	if rejectsPath != "" {
-		rejects, err := os.OpenFile(rejectsPath, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-		if err != nil {
-			return summary, fmt.Errorf("the rejects file: %w", err)
+		rejects, openErr := os.OpenFile(rejectsPath, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+		if openErr != nil {
+			return summary, fmt.Errorf("the rejects file: %w", openErr)
 		}
 		defer func() { err = errors.Join(err, rejects.Close()) }()
 		o.Rejects = rejects
@@ -91,13 +98,49 @@ func (s *session) importCSV(ctx context.Context, path, mapPath, rejectsPath stri
 	return csvfile.Import(ctx, source, m, o)
 }
 
+// distinct refuses to write the rejects over what is read.
+func distinct(source, mapPath, rejects string) error {
+	there, err := os.Stat(rejects)
+	if err != nil {
+		return nil
+	}
+	for _, path := range []string{source, mapPath} {
+		if info, err := os.Stat(path); err == nil && os.SameFile(info, there) {
+			return usage("--rejects %s would be written over a file that is read", rejects)
+		}
+	}
+	return nil
+}
+
+// frugal keeps the garbage of a long import small, unless whoever runs it has
+// said how much memory there is. What it gives sets things as they were.
+func (a *app) frugal() (restore func()) {
+	if a.env("GOGC") != "" || a.env("GOMEMLIMIT") != "" {
+		return func() {}
+	}
+	percent, limit := debug.SetGCPercent(50), debug.SetMemoryLimit(192<<20)
+	return func() {
+		debug.SetGCPercent(percent)
+		debug.SetMemoryLimit(limit)
+	}
+}
+
 // importing is a book as an import sees it.
 type importing struct{ s *session }
 
 // Enter implements importer.Book.
 func (i importing) Enter(ctx context.Context, id uuid.UUID, command domain.Command) (importer.Outcome, error) {
-	receipt, err := i.s.give(ctx, ledger.Envelope{ID: id, Principal: i.s.app.who(), Command: command, Correlation: i.s.id})
-	return importer.Outcome{AlreadyEntered: receipt.Repeated}, err
+	return i.Submit(ctx, id, command)()
+}
+
+// Submit implements importer.Submitter, so that documents are numbered in the
+// order of the file.
+func (i importing) Submit(ctx context.Context, id uuid.UUID, command domain.Command) func() (importer.Outcome, error) {
+	wait := i.s.submit(ctx, ledger.Envelope{ID: id, Principal: i.s.app.who(), Command: command, Correlation: i.s.id})
+	return func() (importer.Outcome, error) {
+		receipt, err := wait()
+		return importer.Outcome{AlreadyEntered: receipt.Repeated}, err
+	}
 }
 
 // Find implements importer.Book.
@@ -106,7 +149,7 @@ func (i importing) Find(ctx context.Context, r domain.Reference) (domain.StreamI
 }
 
 // DeriveID implements importer.Book.
-func (i importing) DeriveID(label string) uuid.UUID { return i.s.book.Codec.DeriveID(label) }
+func (i importing) DeriveID(label string) uuid.UUID { return i.s.book.DeriveID(label) }
 
 // tellStopped tells people how far an import came that did not reach its end.
 func (a *app) tellStopped(s importer.Summary) {

@@ -73,8 +73,8 @@ func (a *app) open(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if book.Unclean != "" {
-		a.warn("the book was not closed cleanly the last time; before it was opened, the newest files of its log were copied to %s", book.Unclean)
+	if book.Unclean() != "" {
+		a.warn("the book was not closed cleanly the last time; before it was opened, the newest files of its log were copied to %s", book.Unclean())
 	}
 	return &session{app: a, book: book}, nil
 }
@@ -135,7 +135,7 @@ func (s *session) commandFlags(cmd *cobra.Command) error {
 // that the command can be repeated, and unlike that it does not begin with the
 // time: a few of its digits tell it from others.
 func (s *session) newID() uuid.UUID {
-	return s.book.Codec.DeriveID("command-line/" + s.id.String())
+	return s.book.DeriveID("command-line/" + s.id.String())
 }
 
 // change is what is told of a command that was entered.
@@ -167,22 +167,30 @@ type validator interface{ Validate() error }
 // give gives a command to the book, once its form is right. A process that holds
 // the book and takes no commands will be gone soon.
 func (s *session) give(ctx context.Context, e ledger.Envelope) (ledger.Receipt, error) {
+	return s.submit(ctx, e)()
+}
+
+// submit gives a command its place in the order, and gives the function that
+// waits for its receipt.
+func (s *session) submit(ctx context.Context, e ledger.Envelope) func() (ledger.Receipt, error) {
 	if v, is := e.Command.(validator); is {
 		if err := v.Validate(); err != nil {
-			return ledger.Receipt{}, err
+			return func() (ledger.Receipt, error) { return ledger.Receipt{}, err }
 		}
 	}
 	deadline := s.app.now().Add(busyWithin)
-	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 500*time.Millisecond) {
-		receipt, err := s.book.Do(ctx, e)
-		if !errors.Is(err, remote.ErrUnreachable) || s.app.now().After(deadline) {
-			return receipt, err
+	first := s.book.Submit(ctx, e)
+	return func() (ledger.Receipt, error) {
+		receipt, err := first()
+		for wait := 10 * time.Millisecond; errors.Is(err, remote.ErrUnreachable) && s.app.now().Before(deadline); wait = min(2*wait, 500*time.Millisecond) {
+			select {
+			case <-time.After(wait):
+			case <-ctx.Done():
+				return ledger.Receipt{}, context.Cause(ctx)
+			}
+			receipt, err = s.book.Do(ctx, e)
 		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return ledger.Receipt{}, context.Cause(ctx)
-		}
+		return receipt, err
 	}
 }
 

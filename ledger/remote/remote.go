@@ -93,17 +93,23 @@ func Serve(nc *nats.Conn, book uuid.UUID, key []byte, writer ledger.Book, log *s
 	s := &Server{stop: stop}
 	places := make(chan struct{}, maxTogether)
 	subject := Subject(book)
+	// Requests of one connection arrive in order, and are submitted in order;
+	// only the waiting for their answers goes on beside.
 	s.subscription, err = nc.Subscribe(subject, func(m *nats.Msg) {
 		plain, err := open(box, m.Data, subject)
 		if err != nil || m.Reply == "" {
 			return // not from a holder of the key ring: it gets no answer
 		}
 		places <- struct{}{}
+		wait := perform(ctx, plain, writer)
 		s.running.Go(func() {
 			defer func() { <-places }()
-			sealed, err := reply(ctx, box, plain, binding(m.Data), writer)
+			data, err := cbor.Marshal(wait())
 			if err == nil {
-				err = m.Respond(sealed)
+				data, err = seal(box, data, binding(m.Data))
+			}
+			if err == nil {
+				err = m.Respond(data)
 			}
 			if err != nil {
 				log.Warn("a command from another process could not be answered", "error", err)
@@ -125,38 +131,45 @@ func (s *Server) Close() error {
 	return err
 }
 
-func reply(ctx context.Context, box cipher.AEAD, plain []byte, bound string, writer ledger.Book) ([]byte, error) {
+// perform begins what a request asks for, and gives the function that waits for
+// its answer.
+func perform(ctx context.Context, plain []byte, writer ledger.Book) func() answer {
 	var r request
-	var a answer
 	if err := decoding.Unmarshal(plain, &r); err != nil {
-		a = answer{Outcome: failed, Message: "the request is not in the form of this version"}
-	} else {
-		ctx, cancel := context.WithTimeout(ctx, max(min(r.Within, time.Hour), time.Second))
-		defer cancel()
-		a = perform(ctx, r, writer)
-	}
-	data, err := cbor.Marshal(a)
-	if err != nil {
-		return nil, err
-	}
-	return seal(box, data, bound)
-}
-
-func perform(ctx context.Context, r request, writer ledger.Book) answer {
-	if r.Find != nil {
-		stream, found, err := writer.Find(ctx, *r.Find)
-		if err != nil || !found {
-			return outcome(err)
+		return func() answer {
+			return answer{Outcome: failed, Message: "the request is not in the form of this version"}
 		}
-		return answer{Stream: stream.String()}
+	}
+	ctx, cancel := context.WithTimeout(ctx, max(min(r.Within, time.Hour), time.Second))
+	if r.Find != nil {
+		return func() answer {
+			defer cancel()
+			return find(ctx, *r.Find, writer)
+		}
 	}
 	command, err := codec.DecodeCommand(r.Type, r.Schema, r.Facts, r.Personal)
 	if err != nil {
-		return outcome(err)
+		cancel()
+		return func() answer { return outcome(err) }
 	}
-	receipt, err := writer.Do(ctx, ledger.Envelope{
+	wait := writer.Submit(ctx, ledger.Envelope{
 		ID: r.ID, Principal: r.By, Command: command, Expect: r.Expect, Correlation: r.Group, Causation: r.Cause,
 	})
+	return func() answer {
+		defer cancel()
+		return done(wait())
+	}
+}
+
+func find(ctx context.Context, r domain.Reference, writer ledger.Book) answer {
+	stream, found, err := writer.Find(ctx, r)
+	if err != nil || !found {
+		return outcome(err)
+	}
+	return answer{Stream: stream.String()}
+}
+
+func done(receipt ledger.Receipt, err error) answer {
 	if err != nil {
 		return outcome(err)
 	}
@@ -203,27 +216,40 @@ func Dial(nc *nats.Conn, book uuid.UUID, key []byte) (*Book, error) {
 
 // Do implements ledger.Book. ErrUnreachable means that the command was not taken.
 func (b *Book) Do(ctx context.Context, e ledger.Envelope) (ledger.Receipt, error) {
+	return b.Submit(ctx, e)()
+}
+
+// Submit implements ledger.Book.
+func (b *Book) Submit(ctx context.Context, e ledger.Envelope) func() (ledger.Receipt, error) {
 	facts, personal, schema, err := codec.EncodeCommand(e.Command)
 	if err != nil {
-		return ledger.Receipt{}, fmt.Errorf("remote: encode %s: %w", e.Command.CommandType(), err)
+		return func() (ledger.Receipt, error) {
+			return ledger.Receipt{}, fmt.Errorf("remote: encode %s: %w", e.Command.CommandType(), err)
+		}
 	}
-	a, err := b.ask(ctx, request{
+	wait := b.ask(ctx, request{
 		ID: e.ID, By: e.Principal, Type: e.Command.CommandType(), Schema: schema, Facts: facts, Personal: personal,
 		Expect: e.Expect, Group: e.Correlation, Cause: e.Causation,
 	})
-	if err != nil {
-		return ledger.Receipt{}, err
+	return func() (ledger.Receipt, error) {
+		a, err := wait()
+		if err != nil {
+			return ledger.Receipt{}, err
+		}
+		proof, err := transparency.ParseReceipt(a.Receipt)
+		if err != nil {
+			return ledger.Receipt{}, fmt.Errorf("remote: the receipt: %w", err)
+		}
+		return ledger.Receipt{
+			Receipt: proof, Command: e.ID, Page: a.Page,
+			Recorded: time.UnixMicro(a.Recorded).UTC(), Repeated: a.Repeated,
+		}, nil
 	}
-	proof, err := transparency.ParseReceipt(a.Receipt)
-	if err != nil {
-		return ledger.Receipt{}, fmt.Errorf("remote: the receipt: %w", err)
-	}
-	return ledger.Receipt{Receipt: proof, Command: e.ID, Page: a.Page, Recorded: time.UnixMicro(a.Recorded).UTC(), Repeated: a.Repeated}, nil
 }
 
 // Find implements ledger.Book.
 func (b *Book) Find(ctx context.Context, r domain.Reference) (domain.StreamID, bool, error) {
-	a, err := b.ask(ctx, request{Find: &r})
+	a, err := b.ask(ctx, request{Find: &r})()
 	if err != nil || a.Stream == "" {
 		return domain.StreamID{}, false, err
 	}
@@ -231,45 +257,72 @@ func (b *Book) Find(ctx context.Context, r domain.Reference) (domain.StreamID, b
 	return stream, err == nil, err
 }
 
-// ask sends a request and gives its answer, or the error that the answer tells.
-func (b *Book) ask(ctx context.Context, r request) (answer, error) {
+// ask sends a request and gives the function that waits for its answer, or the
+// error that the answer tells.
+func (b *Book) ask(ctx context.Context, r request) func() (answer, error) {
+	cancel := func() {}
 	if _, bounded := ctx.Deadline(); !bounded {
-		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, b.within)
-		defer cancel()
 	}
 	deadline, _ := ctx.Deadline()
 	r.Within = time.Until(deadline)
+	sealed, inbox, err := b.send(r)
+	return func() (answer, error) {
+		defer cancel()
+		if err != nil {
+			return answer{}, err
+		}
+		m, err := b.receive(ctx, inbox)
+		if err != nil {
+			return answer{}, err
+		}
+		plain, err := open(b.box, m.Data, binding(sealed))
+		if err != nil {
+			return answer{}, fmt.Errorf("%w: the answer cannot be read: %w", ledger.ErrOutcomeUnknown, err)
+		}
+		var a answer
+		if err := decoding.Unmarshal(plain, &a); err != nil {
+			return answer{}, fmt.Errorf("%w: the answer is not in the form of this version: %w", ledger.ErrOutcomeUnknown, err)
+		}
+		return a, a.error()
+	}
+}
+
+// send publishes a request and gives it sealed, with the inbox for its answer.
+func (b *Book) send(r request) ([]byte, *nats.Subscription, error) {
 	data, err := cbor.Marshal(r)
 	if err != nil {
-		return answer{}, fmt.Errorf("remote: encode: %w", err)
+		return nil, nil, fmt.Errorf("remote: encode: %w", err)
 	}
 	sealed, err := seal(b.box, data, b.subject)
 	if err != nil {
-		return answer{}, err
+		return nil, nil, err
 	}
-	m, err := b.exchange(ctx, sealed)
+	reply := b.nc.NewInbox()
+	inbox, err := b.nc.SubscribeSync(reply)
 	if err != nil {
-		return answer{}, err
+		return nil, nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
-	plain, err := open(b.box, m.Data, binding(sealed))
+	err = inbox.AutoUnsubscribe(1)
+	if err == nil {
+		err = b.nc.PublishRequest(b.subject, reply, sealed)
+	}
 	if err != nil {
-		return answer{}, fmt.Errorf("%w: the answer cannot be read: %w", ledger.ErrOutcomeUnknown, err)
+		return nil, nil, errors.Join(fmt.Errorf("%w: %w", ErrUnreachable, err), inbox.Unsubscribe())
 	}
-	var a answer
-	if err := decoding.Unmarshal(plain, &a); err != nil {
-		return answer{}, fmt.Errorf("%w: the answer is not in the form of this version: %w", ledger.ErrOutcomeUnknown, err)
-	}
-	return a, a.error()
+	return sealed, inbox, nil
 }
 
-// exchange sends a sealed request and waits for its answer, no longer than the
-// connection lasts.
-func (b *Book) exchange(ctx context.Context, sealed []byte) (*nats.Msg, error) {
+// receive waits for the answer in an inbox, no longer than the connection lasts.
+func (b *Book) receive(ctx context.Context, inbox *nats.Subscription) (*nats.Msg, error) {
+	defer inbox.Unsubscribe() //nolint:errcheck // it ended by itself when the answer came
 	ctx, lose := context.WithCancelCause(ctx)
 	defer lose(nil)
 	lost := b.nc.StatusChanged(nats.RECONNECTING, nats.CLOSED)
 	defer b.nc.RemoveStatusListener(lost)
+	if !b.nc.IsConnected() {
+		lose(ErrLost) // since before anybody listened
+	}
 	go func() {
 		select {
 		case <-lost:
@@ -277,9 +330,9 @@ func (b *Book) exchange(ctx context.Context, sealed []byte) (*nats.Msg, error) {
 		case <-ctx.Done():
 		}
 	}()
-	m, err := b.nc.RequestWithContext(ctx, b.subject, sealed)
+	m, err := inbox.NextMsgWithContext(ctx)
 	switch {
-	case errors.Is(err, nats.ErrNoResponders), errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrConnectionClosed):
+	case err == nil && len(m.Data) == 0 && m.Header.Get("Status") == "503", errors.Is(err, nats.ErrNoResponders):
 		return nil, ErrUnreachable
 	case err != nil && errors.Is(context.Cause(ctx), ErrLost):
 		return nil, fmt.Errorf("%w (%w)", ledger.ErrOutcomeUnknown, ErrLost)

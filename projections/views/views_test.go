@@ -1,0 +1,94 @@
+package views
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestStatements(t *testing.T) {
+	small := table{"t", 1, []string{"a", "b"}}
+	for _, c := range []struct{ got, want string }{
+		{small.statement(1, false), "INSERT INTO t (a, b) VALUES ($1, $2)"},
+		{small.statement(2, true), "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT (a) DO UPDATE SET b = excluded.b"},
+	} {
+		if c.got != c.want {
+			t.Errorf("got  %s\nwant %s", c.got, c.want)
+		}
+	}
+}
+
+// TestWordsOfTheSchema: the schema keeps to the types that every engine has, and
+// each written table to the columns that it was defined with.
+func TestWordsOfTheSchema(t *testing.T) {
+	defined := map[string]string{}
+	for _, m := range migrations {
+		for _, statement := range m.tables {
+			for _, other := range []string{"INTEGER", "VARCHAR", "REAL", "AUTOINCREMENT", "WITHOUT ROWID", "BYTEA", "datetime"} {
+				if strings.Contains(strings.ToUpper(statement), strings.ToUpper(other)) {
+					t.Errorf("%s in %.60s", other, statement)
+				}
+			}
+			if name, found := strings.CutPrefix(statement, "CREATE TABLE "); found {
+				name, _, _ = strings.Cut(name, " ")
+				defined[name] = statement
+			}
+		}
+	}
+	for _, written := range []table{
+		documentsTable, contentsTable, customersTable, balancesTable, activityTable, entriesTable, postingsTable,
+		daysTable, accountsTable, openTable, taxTable, booksTable, rolesTable, seriesTable, countersTable,
+	} {
+		statement := defined[written.name]
+		for _, column := range written.columns {
+			if !strings.Contains(statement, " "+column+" ") && !strings.Contains(statement, "("+column+" ") &&
+				!strings.Contains(statement, "\t"+column+" ") {
+				t.Errorf("%s has no column %s", written.name, column)
+			}
+		}
+		key := strings.Join(written.columns[:written.keys], ", ")
+		if written.keys > 1 && !strings.Contains(statement, "PRIMARY KEY ("+key+")") {
+			t.Errorf("%s has another key than %s", written.name, key)
+		}
+	}
+}
+
+func FuzzToken(f *testing.F) {
+	for _, o := range documentOrders {
+		f.Add(o.token("text", 7, 9))
+		o.descending = true
+		f.Add(o.token("Ünïcödé \x00", -7, 1<<62))
+	}
+	for _, text := range []string{"", "?", "W10", "WzFd", "eyJhIjoxfQ", "WyJkYXRlIiwiIiwwLDAuNV0"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, o := range documentOrders {
+			k, err := o.parseToken(text)
+			if err != nil || !k.set {
+				continue
+			}
+			again, err := o.parseToken(o.token(k.text, k.number, k.seq))
+			if err != nil || again != k {
+				t.Errorf("%q: %+v, then %+v, %v", text, k, again, err)
+			}
+		}
+	})
+}
+
+func FuzzIDRange(f *testing.F) {
+	for _, text := range []string{"", "abcd", "ABCD-", "0123456789abcdef0123456789abcdef", "xyz", "İİİİ"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		first, last, ok := idRange(text)
+		if !ok {
+			return
+		}
+		digits := strings.ToLower(strings.ReplaceAll(text, "-", ""))
+		for _, id := range []string{first.String(), last.String()} {
+			if !strings.HasPrefix(strings.ReplaceAll(id, "-", ""), digits) {
+				t.Errorf("%q: %s", text, id)
+			}
+		}
+	})
+}
