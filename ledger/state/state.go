@@ -99,7 +99,7 @@ func open(path string, key []byte) (_ *File, err error) {
 		return nil, err
 	}
 	if err := f.writer.Exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;
-		PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4000;
+		PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 4000;
 		CREATE TABLE IF NOT EXISTS rows (name BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID`); err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func open(path string, key []byte) (_ *File, err error) {
 	if f.reader, err = sqlite3.Open(uri); err != nil {
 		return nil, err
 	}
-	if err := f.reader.Exec(`PRAGMA query_only = ON; PRAGMA cache_size = -32768`); err != nil {
+	if err := f.reader.Exec(`PRAGMA query_only = ON; PRAGMA cache_size = -8192`); err != nil {
 		return nil, err
 	}
 	if f.get, _, err = f.reader.PrepareFlags(`SELECT value FROM rows WHERE name = ?`, sqlite3.PREPARE_PERSISTENT); err != nil {
