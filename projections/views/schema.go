@@ -21,8 +21,8 @@ const Version = 1
 var migrations = [Version]migration{{
 	tables: []string{
 		`CREATE TABLE view_cursor (id INT8 NOT NULL PRIMARY KEY, epoch INT8 NOT NULL, page INT8 NOT NULL,
-			size INT8 NOT NULL, root BLOB NOT NULL, events INT8 NOT NULL)`,
-		`INSERT INTO view_cursor (id, epoch, page, size, root, events) VALUES (1, 0, 0, 0, '', 0)`,
+			size INT8 NOT NULL, root BLOB NOT NULL, edge BLOB NOT NULL, events INT8 NOT NULL)`,
+		`INSERT INTO view_cursor (id, epoch, page, size, root, edge, events) VALUES (1, 0, 0, 0, '', '', 0)`,
 
 		`CREATE TABLE books (id BLOB NOT NULL PRIMARY KEY, currency TEXT NOT NULL, origin TEXT NOT NULL,
 			seller TEXT NOT NULL, opened INT8 NOT NULL)`,
