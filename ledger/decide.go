@@ -316,6 +316,11 @@ func (w *Writer) hold(r *request, refusal error) {
 
 // decision decides a command and folds its events. Nothing is changed yet.
 func (w *Writer) decision(r *request) (*entry, error) {
+	if w.Room != nil {
+		if err := w.Room(); err != nil {
+			return nil, err
+		}
+	}
 	moment, err := w.moment(r.Principal)
 	if err != nil {
 		return nil, err

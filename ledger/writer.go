@@ -59,6 +59,9 @@ type Config struct {
 	// CacheRows bounds each of the two generations of cached rows; 32,768
 	// when 0.
 	CacheRows int
+	// Room gives the refusal of a new command while there is no room to keep it;
+	// may be nil. Commands that the book holds already are answered all the same.
+	Room func() error
 	// Progress is told how many pages of how many were folded while the writer
 	// opens; may be nil.
 	Progress func(done, last uint64)
