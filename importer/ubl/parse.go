@@ -10,9 +10,9 @@ import (
 
 // form is how the names of elements differ between invoices and credit notes.
 type form struct {
-	kind                                domain.Kind
+	kind                                   domain.Kind
 	typeCode, lineName, quantity, sublines string
-	types                               []string
+	types                                  []string
 }
 
 // forms lists them by the name of the root, each with the type codes that can
@@ -251,4 +251,3 @@ func (p *parser) refused() {
 
 // part says for messages which part of the document is read.
 func (p *parser) part(name string, index int) { p.at = partName(name, index) }
-
