@@ -142,8 +142,14 @@ func (w *writer) adjustment(a tax.Adjustment) {
 	})
 }
 
+// failing is a test, or one run of a property.
+type failing interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
 // render writes a document with the totals that follow from it.
-func render(t testing.TB, d *ubl.Document) string {
+func render(t failing, d *ubl.Document) string {
 	t.Helper()
 	_, totals, err := d.Content.Compute()
 	if err != nil {
