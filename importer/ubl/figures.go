@@ -108,7 +108,7 @@ func refusalOf(err error) *domain.Refusal {
 	if errors.As(err, &refusal) {
 		return refusal
 	}
-	return domain.Refuse("refused", "%s", err)
+	return domain.Refuse("failed", "%s", err)
 }
 
 // lenient computes a document that breaks rules which do not bear on the

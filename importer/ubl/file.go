@@ -75,7 +75,7 @@ func (f *File) differs(c Check, accept bool) {
 	r, first := &f.Result, c.Differences[0]
 	r.Status, r.Code = Differs, c.Code
 	r.Message = first.What + " is " + first.Stated + ", and " + first.Computed + " follows from the lines"
-	r.Hint = "ask the supplier, or enter it all the same: --accept-stated-totals"
+	r.Hint = "have the document corrected, or enter what follows from its lines: --accept-stated-totals"
 	if !accept {
 		return
 	}

@@ -30,7 +30,7 @@ func FuzzRead(f *testing.F) {
 				t.Fatalf("%+v", r)
 			}
 		case ubl.Refused:
-			if r.Code == "" || r.Message == "" || r.Code == "refused" {
+			if r.Code == "" || r.Message == "" || r.Code == "failed" {
 				t.Fatalf("%+v", r)
 			}
 		default:

@@ -107,6 +107,8 @@ func TestStrict(t *testing.T) {
 		"no name":              {ubl.CodeMissingElement, gone("<cbc:Name>Consulting</cbc:Name>")},
 		"no indicator":         {ubl.CodeMissingElement, gone("<cbc:ChargeIndicator>false</cbc:ChargeIndicator>")},
 		"no currency of price": {ubl.CodeMissingElement, [2]string{`<cbc:PriceAmount currencyID="GBP">49.5`, `<cbc:PriceAmount>49.5`}},
+		"no currency of tax":   {ubl.CodeMissingElement, [2]string{"<cac:TaxTotal>\n<cbc:TaxAmount currencyID=\"GBP\">", "<cac:TaxTotal>\n<cbc:TaxAmount>"}},
+		"two tax totals":       {ubl.CodeDuplicateElement, [2]string{"<cac:LegalMonetaryTotal>", "<cac:TaxTotal><cbc:TaxAmount currencyID=\"GBP\">12.00</cbc:TaxAmount></cac:TaxTotal><cac:LegalMonetaryTotal>"}},
 		"unknown currency":     {"unknown-currency", [2]string{">GBP<", ">QQQ<"}},
 		"bad date":             {ubl.CodeBadDate, [2]string{"2026-01-31", "31.01.2026"}},
 		"no such date":         {ubl.CodeBadDate, [2]string{"2026-01-31", "2026-02-30"}},

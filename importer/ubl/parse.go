@@ -194,7 +194,7 @@ func (p *parser) totals() {
 func (p *parser) taxTotal() {
 	s := &p.doc.Stated
 	for _, n := range p.root.all("cac:TaxTotal") {
-		if a := p.must(n, "cbc:TaxAmount"); a != nil && a.currency != p.currency.String() && len(n.all("cac:TaxSubtotal")) == 0 {
+		if a := p.must(n, "cbc:TaxAmount"); a != nil && a.currency != "" && a.currency != p.currency.String() && len(n.all("cac:TaxSubtotal")) == 0 {
 			continue
 		}
 		if s.HasTax {
