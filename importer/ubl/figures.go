@@ -116,7 +116,7 @@ func refusalOf(err error) *domain.Refusal {
 // which other, and how the sign of a line is written. Every rate keeps its
 // percentage under a category that may have any.
 func (d *Document) lenient() (tax.Totals, error) {
-	any := func(r tax.Rate) tax.Rate {
+	free := func(r tax.Rate) tax.Rate {
 		if r.Category == tax.SplitPayment {
 			return tax.Rate{Category: tax.CeutaMelilla, Percent: r.Percent}
 		}
@@ -127,13 +127,13 @@ func (d *Document) lenient() (tax.Totals, error) {
 	content.Lines = slices.Clone(content.Lines)
 	for i := range content.Lines {
 		line := &content.Lines[i]
-		if line.Rate = any(line.Rate); line.Price.Sign() < 0 {
+		if line.Rate = free(line.Rate); line.Price.Sign() < 0 {
 			line.Price, line.Quantity = line.Price.Neg(), line.Quantity.Neg()
 		}
 	}
 	content.Adjustments = slices.Clone(content.Adjustments)
 	for i := range content.Adjustments {
-		content.Adjustments[i].Rate = any(content.Adjustments[i].Rate)
+		content.Adjustments[i].Rate = free(content.Adjustments[i].Rate)
 	}
 	_, totals, err := content.Compute()
 	if err != nil && len(totals.LineNets) == 0 {
