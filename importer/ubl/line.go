@@ -8,7 +8,12 @@ import (
 // lines reads the lines (BG-25). Sub-lines are left out: the line above them
 // has their sum.
 func (p *parser) lines() {
-	for i, n := range p.root.all(p.lineName) {
+	lines := p.root.all(p.lineName)
+	if len(lines) > invoice.MaxLines {
+		p.refuse("too-many-lines", "the document has %d lines, more than %d", len(lines), invoice.MaxLines)
+		return
+	}
+	for i, n := range lines {
 		p.part("line", i)
 		if len(n.all(p.sublines)) > 0 {
 			p.doc.unsupported(CodeSubLines, "line %d has lines below it (%s)", i+1, p.sublines)

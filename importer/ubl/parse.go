@@ -28,6 +28,9 @@ var forms = map[string]form{
 	},
 }
 
+// maxSubtotals is far beyond what any country has of rates.
+const maxSubtotals = 1000
+
 // once lists what EN 16931 has at most once on a document, read or not.
 var once = []string{
 	"cbc:UBLVersionID", "cbc:CustomizationID", "cbc:ProfileID", "cbc:ID", "cbc:IssueDate", "cbc:DueDate",
@@ -204,7 +207,12 @@ func (p *parser) taxTotal() {
 		if p.indicator(n, "cbc:TaxIncludedIndicator") {
 			p.doc.unsupported(CodeUnsupported, "prices include tax (cbc:TaxIncludedIndicator)")
 		}
-		for i, part := range n.all("cac:TaxSubtotal") {
+		subtotals := n.all("cac:TaxSubtotal")
+		if len(subtotals) > maxSubtotals {
+			p.refuse(CodeTooLarge, "the tax breakdown has more than %d parts", maxSubtotals)
+			return
+		}
+		for i, part := range subtotals {
 			p.part("tax subtotal", i)
 			p.subtotal(part)
 		}

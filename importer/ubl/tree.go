@@ -19,8 +19,10 @@ const (
 	maxDepth = 32
 	// maxElements allows 10,000 lines of 40 elements each.
 	maxElements = 400_000
-	// maxAttributes is that of one element.
+	// maxAttributes is that of one element, maxTag that of what stands between
+	// its angle brackets, in bytes: the XML reader itself has no bounds.
 	maxAttributes = 64
+	maxTag        = 64 << 10
 )
 
 const (
@@ -55,6 +57,9 @@ func readTree(data []byte) (*node, error) {
 	if !utf8.Valid(data) {
 		return nil, domain.Refuse(CodeInvalidUTF8, "the file is not valid UTF-8")
 	}
+	if hasLongTag(data) {
+		return nil, domain.Refuse(CodeTooLarge, "a tag has more than %d KiB", maxTag>>10)
+	}
 	decoder := xml.NewDecoder(bytes.NewReader(data))
 	decoder.CharsetReader = func(charset string, _ io.Reader) (io.Reader, error) {
 		return nil, domain.Refuse(CodeUnsupportedEncoding, "the file says that it is in %.40q", charset).
@@ -65,6 +70,24 @@ func readTree(data []byte) (*node, error) {
 		return nil, err
 	}
 	return t.root, nil
+}
+
+// hasLongTag looks for tags before any is read. What only looks like one, within
+// a comment, counts as well.
+func hasLongTag(data []byte) bool {
+	for {
+		begin := bytes.IndexByte(data, '<')
+		if begin < 0 {
+			return false
+		}
+		data = data[begin+1:]
+		if len(data) == 0 || data[0] == '!' || data[0] == '?' {
+			continue
+		}
+		if end := bytes.IndexAny(data[:min(len(data), maxTag)], "<>"); end < 0 && len(data) >= maxTag {
+			return true
+		}
+	}
 }
 
 type treeReader struct {
