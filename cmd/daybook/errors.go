@@ -193,7 +193,7 @@ func hintOf(code, otherwise string) string {
 
 // place matches the names of packages and steps that errors begin with: they are
 // for those who read the code.
-var place = regexp.MustCompile(`^(?:bookdir|ledger|eventstore|keyring|head|state|seal|commit|page|transparency|projections|views|sqlite|remote|importer/csvfile|importer): `)
+var place = regexp.MustCompile(`^(?:bookdir|ledger|eventstore|keyring|head|state|seal|commit|page|transparency|projections|views|sqlite|remote|importer/csvfile|importer/ubl|importer): `)
 
 func plain(err error) string {
 	text := err.Error()
