@@ -28,3 +28,10 @@ func room(dir string) func() error {
 		return nil
 	}
 }
+
+// Full reports whether there is no room at all where a path is: then an error
+// that does not say so may still come from that.
+func Full(path string) bool {
+	var fs unix.Statfs_t
+	return unix.Statfs(path, &fs) == nil && fs.Bavail*uint64(fs.Bsize) < 1<<20
+}

@@ -45,19 +45,34 @@ type Report struct {
 
 // Verify checks the whole log, by the public key alone: every page's form,
 // signature and place, every root, that the log extends the remembered head, and
-// that every commit's header says where it stands. Memory does not grow with the
-// log. What is wrong stands in the report; an error means that the log could not
-// be read to its end.
-func (l *Log) Verify(ctx context.Context, progress func(pages, of uint64)) (Report, error) {
+// that every commit's header says where it stands; and that what the receipts
+// prove is still in the log. Memory does not grow with the log. What is wrong
+// stands in the report; an error means that the log could not be read to its
+// end, or that a receipt is none of this log's.
+func (l *Log) Verify(ctx context.Context, receipts []transparency.Receipt, progress func(pages, of uint64)) (Report, error) {
 	var r Report
+	held, err := newReceiptCheck(l.Verifier, receipts)
+	if err != nil {
+		return r, err
+	}
 	remembered, missing, err := l.remembered()
 	if err != nil {
 		return r, err
 	}
 	headers := headerCheck{info: l.Info, events: &r.Events}
+	commit := func(position, _ uint64, stored []byte) error {
+		if err := held.check(position, stored); err != nil {
+			return err
+		}
+		return headers.check(position, stored)
+	}
 	r.Report, err = transparency.Verify(ctx, l.Store, l.Verifier, transparency.Options{
-		Remembered: remembered, Commit: headers.check, Progress: progress,
+		Remembered: remembered, Commit: commit, Progress: progress,
 	})
+	if err == nil {
+		r.Failures = append(r.Failures, held.end(r.Size)...)
+		r.OK = r.OK && len(r.Failures) == 0
+	}
 	for i, failure := range r.Failures {
 		if code, other := told[failure.Code]; other {
 			r.Failures[i].Code = code
@@ -93,7 +108,7 @@ type headerCheck struct {
 	recorded int64
 }
 
-func (h *headerCheck) check(position, _ uint64, stored []byte) error {
+func (h *headerCheck) check(position uint64, stored []byte) error {
 	sealed, err := seal.Parse(stored)
 	switch {
 	case errors.Is(err, seal.ErrNewer):

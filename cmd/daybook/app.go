@@ -124,7 +124,11 @@ func (a *app) finish(ctx context.Context, err error) int {
 		err = usage("%s", err)
 		a.json = a.json || slices.Contains(a.args, "--json")
 	}
-	f := explain(err, ctx.Err() != nil)
+	f := explain(err, context.Cause(ctx))
+	if dir, err := a.bookDir(); f.code == codeFailed && err == nil && bookdir.Full(dir) {
+		// SQLite and others do not say why they cannot write.
+		f.code, f.hint = bookdir.CodeDiskFull, hintRoom
+	}
 	f.tell(a)
 	if f.usage {
 		return exitUsage

@@ -163,7 +163,7 @@ func (f *contentFile) content(currency money.Currency) (c invoice.Content, text 
 
 // inLine says which line an error is about.
 func inLine(i int, err error) error {
-	f := *explain(err, false)
+	f := *explain(err, nil)
 	f.message = fmt.Sprintf("line %d: %s", i+1, f.message)
 	return &f
 }

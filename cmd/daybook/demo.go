@@ -122,7 +122,7 @@ func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.out, format, args
 func (d *demo) open(ctx context.Context) (err error) {
 	a := d.app
 	a.compile()
-	dir := a.setting(a.dir, "DAYBOOK_DIR")
+	dir := a.dir // and not DAYBOOK_DIR: that is where a real book is
 	if dir == "" {
 		folder, err := os.MkdirTemp("", "daybook-demo-")
 		if err != nil {
@@ -179,7 +179,7 @@ func (d *demo) refused(ctx context.Context, story, who, code string, command dom
 	}
 	d.answer.Refused++
 	d.say("             %s\n             refused (%s): %s\n", story, refusal.Code, refusal.Message)
-	if f := explain(err, false); f.computed != nil {
+	if f := explain(err, nil); f.computed != nil {
 		t := f.totals()
 		d.say("             computed all the same: net %s, tax %s, total %s\n", t.Net, t.Tax, t.Total)
 	}
@@ -196,7 +196,7 @@ func (d *demo) verify(ctx context.Context) error {
 		return err
 	}
 	begun := d.app.now()
-	report, err := l.Verify(ctx, nil)
+	report, err := l.Verify(ctx, nil, nil)
 	if err := errors.Join(err, l.Close(ctx)); err != nil {
 		return err
 	}

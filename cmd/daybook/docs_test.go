@@ -177,6 +177,7 @@ var masks = []struct {
 	{regexp.MustCompile(`(?m)^  \./bin/daybook`), "  daybook"}, // the test binary does not know how it was called
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "UUID"},
 	{regexp.MustCompile(`\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}`), "+KEY"},
+	{regexp.MustCompile(`[A-Za-z0-9+/]{60,}=*`), "SIGNATURE"},
 	{regexp.MustCompile(`[A-Za-z0-9+/]{43}=`), "HASH"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?`), "TIME"},
 	{regexp.MustCompile(`\b[0-9a-f]{8}\b`), "ID"},

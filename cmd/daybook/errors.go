@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"regexp"
+	"strings"
 	"syscall"
 
 	"github.com/daybook-ledger/daybook/cmd/bookdir"
@@ -64,6 +65,7 @@ const (
 	hintNewer   = "use the version of daybook that wrote it, or a later one"
 	hintBusy    = "wait until the other process is done and try again"
 	hintHead    = "bring the file back from a backup of the book's folder; daybook verify checks the rest"
+	hintRoom    = "make room on the disk and repeat the command"
 	hintUnknown = "repeat the command with the same --command-id: it is entered once, whatever happened"
 )
 
@@ -74,8 +76,8 @@ var known = []struct {
 	code, hint string
 }{
 	{ledger.ErrOutcomeUnknown, "outcome-unknown", hintUnknown},
-	{syscall.ENOSPC, bookdir.CodeDiskFull, "make room on the disk and repeat the command"},
-	{syscall.EDQUOT, bookdir.CodeDiskFull, "make room on the disk and repeat the command"},
+	{syscall.ENOSPC, bookdir.CodeDiskFull, hintRoom},
+	{syscall.EDQUOT, bookdir.CodeDiskFull, hintRoom},
 
 	{bookdir.ErrNoBook, "no-book", "make one with daybook init, or say where it is with --dir"},
 	{bookdir.ErrExists, "folder-not-empty", "give a new folder, or an empty one"},
@@ -131,8 +133,9 @@ var hints = map[string]string{
 	"already-issued":           "an issued invoice is corrected by a credit note: daybook credit issue",
 }
 
-// explain says what an error means to whoever uses the program.
-func explain(err error, interrupted bool) *failure {
+// explain says what an error means to whoever uses the program. interrupted is
+// why a signal ended the command, nil if none did.
+func explain(err, interrupted error) *failure {
 	var told *failure
 	var refusal *domain.Refusal
 	var fault *projections.Fault
@@ -156,8 +159,14 @@ func explain(err error, interrupted bool) *failure {
 		}
 		return f
 	case errors.As(err, &fault):
-		return &failure{code: fault.Code, message: plain(err), hint: fault.Hint}
-	case interrupted && errors.Is(err, context.Canceled):
+		f := &failure{code: fault.Code, message: fault.Message, hint: fault.Hint}
+		if strings.HasPrefix(f.code, "view-") {
+			f.message = plain(err) // it tells where
+		}
+		return f
+	case errors.Is(err, ledger.ErrOutcomeUnknown):
+		return classify(err)
+	case interrupted != nil && (errors.Is(err, context.Canceled) || errors.Is(err, interrupted)):
 		return &failure{code: codeInterrupted, message: "stopped by a signal", hint: "run the command again to go on"}
 	}
 	return classify(err)

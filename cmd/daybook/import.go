@@ -92,9 +92,12 @@ func (s *session) importCSV(ctx context.Context, path, mapPath, rejectsPath stri
 		o.Rejects = rejects
 	}
 	meter := s.app.meter("Importing")
-	meter.bytes = true
+	meter.uncounted = true
 	defer meter.end()
-	o.Progress = func(p csvfile.Progress) { meter.at(uint64(p.Read), uint64(p.Size)) }
+	o.Progress = func(p csvfile.Progress) {
+		meter.says("Importing, " + count(p.Documents, "document"))
+		meter.at(uint64(p.Read), uint64(p.Size))
+	}
 	return csvfile.Import(ctx, source, m, o)
 }
 

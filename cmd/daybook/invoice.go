@@ -35,12 +35,12 @@ func (s *session) enterDocument(ctx context.Context, verb string, command domain
 		return err
 	}
 	v, err := s.views(ctx)
-	if err != nil {
-		return err
+	var doc *views.Document
+	if err == nil {
+		doc, err = v.Document(ctx, command.Stream(), s.app.today())
 	}
-	doc, err := v.Document(ctx, command.Stream(), s.app.today())
 	if err != nil {
-		return err
+		return fmt.Errorf("the command %s was entered at position %d, but the document cannot be shown: %w", done.Command, done.Position, err)
 	}
 	return s.app.answer(documentChanged{doc.Summary, done}, func(w io.Writer) {
 		name := doc.Number

@@ -14,9 +14,10 @@ const barAfter = 400 * time.Millisecond
 type meter struct {
 	app   *app
 	label string
-	bytes bool
-	begun time.Time
-	bar   *progressbar.ProgressBar
+	// uncounted shows a percentage alone: the numbers mean nothing to people.
+	uncounted bool
+	begun     time.Time
+	bar       *progressbar.ProgressBar
 }
 
 // meter begins to measure work; nothing shows unless it takes long.
@@ -44,12 +45,19 @@ func (m *meter) newBar(of uint64) *progressbar.ProgressBar {
 	options := []progressbar.Option{
 		progressbar.OptionSetWriter(m.app.stderr), progressbar.OptionSetDescription(m.label),
 		progressbar.OptionThrottle(100 * time.Millisecond), progressbar.OptionClearOnFinish(),
-		progressbar.OptionSetWidth(30), progressbar.OptionShowCount(),
+		progressbar.OptionSetWidth(30), progressbar.OptionSetPredictTime(false),
 	}
-	if m.bytes {
-		options = append(options, progressbar.OptionShowBytes(true))
+	if !m.uncounted {
+		options = append(options, progressbar.OptionShowCount())
 	}
 	return progressbar.NewOptions64(size, options...)
+}
+
+// says changes what stands before the bar.
+func (m *meter) says(label string) {
+	if m.bar != nil {
+		m.bar.Describe(label)
+	}
 }
 
 // end takes the bar away.

@@ -47,8 +47,19 @@ func (a *app) withBook(f func(ctx context.Context, s *session, cmd *cobra.Comman
 		if err = s.commandFlags(cmd); err == nil {
 			err = f(cmd.Context(), s, cmd, args)
 		}
-		return errors.Join(err, s.close(cmd.Context()))
+		return a.closed(err, s.close(cmd.Context()))
 	})
+}
+
+// closed is the error of a command after the book was closed, which may have
+// failed, too. What was acknowledged stays, and what was answered was true: so
+// that alone is no failure of the command.
+func (a *app) closed(err, closing error) error {
+	if err == nil && closing != nil {
+		a.warn("the book could not be closed cleanly: %s", plain(closing))
+		return nil
+	}
+	return errors.Join(err, closing)
 }
 
 // open opens the book that is meant.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -62,7 +61,7 @@ func (a *app) withLog(f func(ctx context.Context, dir string, l *bookdir.Log) er
 		err = f(ctx, dir, l)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
 		defer cancel()
-		return errors.Join(err, l.Close(ctx))
+		return a.closed(err, l.Close(ctx))
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,18 +23,26 @@ type verifyJSON struct {
 }
 
 func (a *app) verifyCommand() *cobra.Command {
-	return &cobra.Command{
+	var receipts []string
+	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Check the whole log: every signature, every hash, every place",
 		Long: `Check the whole log from its first page: every page's signature and place,
 every commit's hash, every root of the Merkle tree, and that the log reaches what
 was acknowledged. It needs no passphrase and decrypts nothing: the public key in
 book.json is enough. The exit code is 1 when anything is wrong, and every failure
-is listed.`,
+is listed. With --receipt it also checks that what the receipt proves is still in
+the log.`,
 		Args: cobra.NoArgs,
 		RunE: a.withLog(func(ctx context.Context, _ string, l *bookdir.Log) error {
 			begun := a.now()
-			report, err := a.verify(ctx, l)
+			given, err := readReceipts(receipts)
+			if err != nil {
+				return err
+			}
+			m := a.meter("Verifying")
+			report, err := l.Verify(ctx, given, m.at)
+			m.end()
 			if err != nil {
 				return err
 			}
@@ -43,12 +52,23 @@ is listed.`,
 			return notVerified(report.Failures, !report.OK)
 		}),
 	}
+	cmd.Flags().StringArrayVar(&receipts, "receipt", nil, "a receipt's `FILE`; may be repeated")
+	return cmd
 }
 
-func (a *app) verify(ctx context.Context, l *bookdir.Log) (bookdir.Report, error) {
-	m := a.meter("Verifying")
-	defer m.end()
-	return l.Verify(ctx, m.at)
+func readReceipts(paths []string) (receipts []transparency.Receipt, err error) {
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("the receipt: %w", err)
+		}
+		r, err := transparency.ParseReceipt(text)
+		if err != nil {
+			return nil, err
+		}
+		receipts = append(receipts, r)
+	}
+	return receipts, nil
 }
 
 func newVerifyJSON(r bookdir.Report) verifyJSON {

@@ -316,18 +316,24 @@ func TestKnownCustomerKeepsItsName(t *testing.T) {
 	}
 }
 
-// refusing is a book that permits nothing.
-type refusing struct{ *membook.Book }
-
-func (refusing) Enter(context.Context, uuid.UUID, domain.Command) (importer.Outcome, error) {
-	return importer.Outcome{}, domain.Refuse("not-permitted", "you may not")
+// refusing is a book that takes nothing.
+type refusing struct {
+	*membook.Book
+	code string
 }
 
-func TestNotPermittedEndsTheRun(t *testing.T) {
-	got := enter(t, refusing{newBook(t)}, parseMap(t, testMap), manyDocuments(10))
-	var refusal *domain.Refusal
-	if !errors.As(got.err, &refusal) || refusal.Code != "not-permitted" || got.Rejected != 0 {
-		t.Errorf("%v %+v", got.err, got.Summary)
+func (r refusing) Enter(context.Context, uuid.UUID, domain.Command) (importer.Outcome, error) {
+	return importer.Outcome{}, domain.Refuse(r.code, "you may not")
+}
+
+// What is no fault of the document ends the run: nothing is told as rejected.
+func TestRefusalsThatEndTheRun(t *testing.T) {
+	for _, code := range []string{"not-permitted", "disk-full", "clock-jumped"} {
+		got := enter(t, refusing{newBook(t), code}, parseMap(t, testMap), manyDocuments(10))
+		var refusal *domain.Refusal
+		if !errors.As(got.err, &refusal) || refusal.Code != code || got.Rejected != 0 {
+			t.Errorf("%s: %v %+v", code, got.err, got.Summary)
+		}
 	}
 }
 
