@@ -35,7 +35,7 @@ func Dialect() views.Dialect {
 		},
 		// The driver begins a serializable transaction as an immediate one, which
 		// takes the lock to write before anything is read.
-		Write: sql.TxOptions{},
+		Write: sql.TxOptions{Isolation: sql.LevelSerializable},
 		Read:  sql.TxOptions{ReadOnly: true},
 	}
 }
