@@ -9,6 +9,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/daybook-ledger/daybook/domain/codec"
 	"github.com/daybook-ledger/daybook/eventstore"
 	"github.com/daybook-ledger/daybook/eventstore/head"
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
@@ -27,12 +28,13 @@ type cursor struct {
 	Root     [32]byte
 	Recorded int64  // of the newest commit, Unix microseconds
 	Key      uint64 // the highest key id that the log uses
+	Forms    uint64 // codec.Forms: those that the states were kept in
 }
 
 // cursor is the state of what is durable. The mutex is held.
 func (w *Writer) cursor() *cursor {
 	h := w.durableHead
-	return &cursor{Epoch: w.Epoch, Page: h.Page, Size: h.Size, Root: h.Root, Recorded: w.durable.UnixMicro(), Key: uint64(w.newestKey)}
+	return &cursor{Epoch: w.Epoch, Page: h.Page, Size: h.Size, Root: h.Root, Recorded: w.durable.UnixMicro(), Key: uint64(w.newestKey), Forms: codec.Forms()}
 }
 
 func (w *Writer) remembered() head.Head { return head.Head{Epoch: w.Epoch, Head: w.head} }
@@ -48,6 +50,9 @@ func (w *Writer) start(ctx context.Context) error {
 		var c cursor
 		if err := cbor.Unmarshal(data, &c); err != nil {
 			return fmt.Errorf("%w: its cursor: %w", state.ErrDamaged, err)
+		}
+		if c.Forms != codec.Forms() {
+			return fmt.Errorf("%w: its states are of another release", state.ErrDamaged)
 		}
 		if c.Epoch != w.Epoch {
 			return fmt.Errorf("%w: it is of log epoch %d, the book of %d", state.ErrDamaged, c.Epoch, w.Epoch)

@@ -2,7 +2,10 @@ package codec
 
 import (
 	"fmt"
+	"hash/fnv"
+	"maps"
 	"reflect"
+	"slices"
 
 	"github.com/fxamacker/cbor/v2"
 
@@ -11,6 +14,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain/credit"
 	"github.com/daybook-ledger/daybook/domain/customer"
 	"github.com/daybook-ledger/daybook/domain/invoice"
+	"github.com/daybook-ledger/daybook/domain/payment"
 	"github.com/daybook-ledger/daybook/domain/series"
 )
 
@@ -21,10 +25,22 @@ var states = map[domain.Kind]struct {
 	zero    domain.State
 }{
 	domain.KindBook:     {1, book.State{}},
-	domain.KindCustomer: {1, customer.State{}},
-	domain.KindInvoice:  {1, invoice.State{}},
-	domain.KindCredit:   {1, credit.State{}},
+	domain.KindCustomer: {2, customer.State{}},
+	domain.KindInvoice:  {2, invoice.State{}},
+	domain.KindCredit:   {2, credit.State{}},
 	domain.KindSeries:   {1, series.State{}},
+	domain.KindPayment:  {1, payment.State{}},
+}
+
+// Forms names the forms of all states of this release, as a number that another
+// release with other forms does not have: what folds states, and keeps them,
+// folds anew when it changes.
+func Forms() uint64 {
+	h := fnv.New64a()
+	for _, kind := range slices.Sorted(maps.Keys(states)) {
+		fmt.Fprintf(h, "%s %d\n", kind, states[kind].version)
+	}
+	return h.Sum64()
 }
 
 // stored is the form of a state: an array of the version and the state.
