@@ -9,7 +9,6 @@ import (
 	"github.com/fxamacker/cbor/v2"
 	"golang.org/x/mod/sumdb/tlog"
 
-	"github.com/daybook-ledger/daybook/domain/codec"
 	"github.com/daybook-ledger/daybook/eventstore"
 	"github.com/daybook-ledger/daybook/eventstore/head"
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
@@ -28,19 +27,26 @@ type cursor struct {
 	Root     [32]byte
 	Recorded int64  // of the newest commit, Unix microseconds
 	Key      uint64 // the highest key id that the log uses
-	Forms    uint64 // codec.Forms: those that the states were kept in
+	Forms    [32]byte
 }
 
 // cursor is the state of what is durable. The mutex is held.
 func (w *Writer) cursor() *cursor {
 	h := w.durableHead
-	return &cursor{Epoch: w.Epoch, Page: h.Page, Size: h.Size, Root: h.Root, Recorded: w.durable.UnixMicro(), Key: uint64(w.newestKey), Forms: codec.Forms()}
+	return &cursor{
+		Epoch: w.Epoch, Page: h.Page, Size: h.Size, Root: h.Root,
+		Recorded: w.durable.UnixMicro(), Key: uint64(w.newestKey), Forms: w.forms,
+	}
 }
 
 func (w *Writer) remembered() head.Head { return head.Head{Epoch: w.Epoch, Head: w.head} }
 
 // start reads the state file's cursor and folds the pages after it.
 func (w *Writer) start(ctx context.Context) error {
+	var err error
+	if w.forms, err = forms(); err != nil {
+		return err
+	}
 	w.head = page.EmptyHead()
 	data, found, err := w.State.Get([]byte(cursorKey))
 	if err != nil {
@@ -51,11 +57,11 @@ func (w *Writer) start(ctx context.Context) error {
 		if err := cbor.Unmarshal(data, &c); err != nil {
 			return fmt.Errorf("%w: its cursor: %w", state.ErrDamaged, err)
 		}
-		if c.Forms != codec.Forms() {
-			return fmt.Errorf("%w: its states are of another release", state.ErrDamaged)
-		}
 		if c.Epoch != w.Epoch {
 			return fmt.Errorf("%w: it is of log epoch %d, the book of %d", state.ErrDamaged, c.Epoch, w.Epoch)
+		}
+		if c.Forms != w.forms {
+			return fmt.Errorf("%w: its rows have the form of another release", state.ErrDamaged)
 		}
 		w.head = page.Head{Page: c.Page, Size: c.Size, Root: c.Root}
 		w.recorded, w.durable = time.UnixMicro(c.Recorded).UTC(), time.UnixMicro(c.Recorded).UTC()
@@ -75,9 +81,9 @@ func (w *Writer) start(ctx context.Context) error {
 	if remembered.Epoch != w.Epoch {
 		return fmt.Errorf("%w: the remembered head is of log epoch %d, the book of %d", ErrContradiction, remembered.Epoch, w.Epoch)
 	}
-	if remembered.Page < w.head.Page {
+	if remembered.Page <= w.head.Page && remembered.Head != w.head {
 		err = w.agree(ctx, remembered.Head)
-	}
+	} // else catching up comes past it
 	if err != nil {
 		return err
 	}
@@ -181,11 +187,9 @@ func (w *Writer) catchUp(ctx context.Context) error {
 		return err
 	}
 	remembered := w.Head.Head()
-	last := uint64(0)
-	if w.Progress != nil {
-		if last, err = w.Store.Last(ctx); err != nil {
-			return err
-		}
+	last, err := w.last(ctx)
+	if err != nil {
+		return err
 	}
 	for p, err := range commit.Replay(ctx, w.Store, chain, w.Codec, commit.End) {
 		if err != nil {
@@ -194,7 +198,7 @@ func (w *Writer) catchUp(ctx context.Context) error {
 		if p.Head.Page == remembered.Page && p.Head != remembered.Head {
 			return fmt.Errorf("%w: page %d leads to another tree head than the remembered one", ErrContradiction, remembered.Page)
 		}
-		if err := w.foldPage(p); err != nil {
+		if err := w.foldPage(ctx, p); err != nil {
 			return err
 		}
 		if w.Progress != nil {
@@ -204,8 +208,19 @@ func (w *Writer) catchUp(ctx context.Context) error {
 	return nil
 }
 
-// foldPage folds a verified page and makes it the durable head.
-func (w *Writer) foldPage(p commit.Page) error {
+// last is the number of the log's newest page. Less than what is known means
+// that the log has lost its end, and that the fence alone would never tell.
+func (w *Writer) last(ctx context.Context) (uint64, error) {
+	last, err := w.Store.Last(ctx)
+	if err == nil && last < w.head.Page {
+		err = fmt.Errorf("%w: it ends at page %d, but page %d was acknowledged", ErrLogShort, last, w.head.Page)
+	}
+	return last, err
+}
+
+// foldPage folds a verified page and makes it the durable head. After an error
+// the writer is of no more use; nothing of the page is in the state file then.
+func (w *Writer) foldPage(ctx context.Context, p commit.Page) error {
 	for _, c := range p.Commits {
 		if err := w.tree.Append(page.EntryLeaf(c.Entry)); err != nil {
 			return err
@@ -213,9 +228,10 @@ func (w *Writer) foldPage(p commit.Page) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for len(w.over.unwritten) >= maxUnwritten && w.unsettled.Err() == nil {
+	for len(w.over.unwritten) >= maxUnwritten && ctx.Err() == nil && w.unsettled.Err() == nil {
 		w.changed.Wait()
 	}
+	writes := make([]write, 0, len(p.Commits)+1)
 	for _, c := range p.Commits {
 		updates, err := foldCommit(w.over, c)
 		if err != nil {
@@ -223,12 +239,12 @@ func (w *Writer) foldPage(p commit.Page) error {
 		}
 		w.over.acknowledged(c.Position, updates)
 		w.uses(c)
-		w.writes = append(w.writes, write{updates: updates})
+		writes = append(writes, write{updates: updates})
 		w.recorded, w.durable = c.Recorded, c.Recorded
 	}
 	w.head = p.Head
 	w.durableHead, w.checkpoint, w.next = p.Head, nil, p.Head.Size
-	w.writes = append(w.writes, write{cursor: w.cursor()})
+	w.writes = append(w.writes, append(writes, write{cursor: w.cursor()})...)
 	w.changed.Broadcast()
 	return nil
 }
@@ -247,13 +263,13 @@ func (w *Writer) persist() {
 		for len(w.writes) == 0 && w.unsettled.Err() == nil {
 			w.changed.Wait()
 		}
-		writes := w.writes
+		writes, condemned := w.writes, w.condemned
 		w.mu.Unlock()
 		if len(writes) == 0 {
 			return
 		}
 		w.at("persist")
-		keys, size, err := w.persistOnce(writes)
+		keys, size, err := w.persistOnce(writes, condemned)
 		if err == nil {
 			w.at("persisted")
 			wait = 10 * time.Millisecond
@@ -274,7 +290,18 @@ func (w *Writer) persist() {
 	}
 }
 
-func (w *Writer) persistOnce(writes []write) ([]rowKey, uint64, error) {
+// condemn has the state file made anew at the next start, if an error comes from
+// it: what cannot be read now will not be readable then. The mutex is held.
+func (w *Writer) condemn(err error) error {
+	if errors.Is(err, state.ErrDamaged) && !w.condemned {
+		w.condemned = true
+		w.writes = append(w.writes, write{cursor: w.cursor()})
+		w.changed.Broadcast()
+	}
+	return err
+}
+
+func (w *Writer) persistOnce(writes []write, condemned bool) ([]rowKey, uint64, error) {
 	newest := make(map[rowKey]any)
 	var last *cursor
 	for _, one := range writes {
@@ -305,6 +332,9 @@ func (w *Writer) persistOnce(writes []write) ([]rowKey, uint64, error) {
 	data, err := cbor.Marshal(last)
 	if err != nil {
 		return nil, 0, err
+	}
+	if condemned {
+		data = nil // no start takes this for a cursor
 	}
 	rows = append(rows, state.Row{Key: []byte(cursorKey), Value: data})
 	if err := w.State.Write(rows); err != nil {

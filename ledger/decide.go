@@ -21,7 +21,7 @@ import (
 type request struct {
 	Envelope
 	encoded  commit.Command
-	sequence uint64       // the order in which requests were first decided
+	sequence uint64       // the order in which requests came in
 	stage    atomic.Int32 // waiting, then taken or abandoned
 	joined   []*request   // others with the same id, answered after this one
 	answers  chan answer
@@ -49,6 +49,16 @@ func (r *request) finishAll(a answer) {
 		joined.finishAll(a)
 	}
 	r.joined = nil
+}
+
+// giveUp answers a request that will not be decided any more, and those that
+// joined it. Nothing was entered if it never was decided; otherwise it, or the
+// one that it had joined, may be in the book.
+func (r *request) giveUp(err error) {
+	if !r.stage.CompareAndSwap(waiting, taken) {
+		err = fmt.Errorf("%w (%w)", ErrOutcomeUnknown, err)
+	}
+	r.finishAll(answer{err: err})
 }
 
 // finish answers a request; joined requests are not answered.
@@ -126,73 +136,96 @@ func (w *Writer) whyClosed() error {
 
 // decide is the loop that decides commands, one after the other.
 func (w *Writer) decide() {
-	ready := false
-	for {
-		r, err := w.take()
-		if err != nil {
+	for begun := false; ; {
+		r := w.take()
+		if r == nil {
 			w.refuseRest()
+			w.mu.Unlock()
 			return
 		}
-		if !ready {
-			// Nothing is pending, so the flusher leaves head and tree alone.
-			if err := w.takeOver(); err != nil {
-				if !errors.Is(err, errStopped) {
-					w.fail(err)
-				}
-				r.finish(answer{err: w.whyClosed()})
-				continue
-			}
-			ready = true
+		if !begun && w.broken == nil {
+			begun = w.begin()
 		}
-		w.mu.Lock()
-		for w.stalled && w.broken == nil && w.unsettled.Err() == nil {
-			w.changed.Wait()
-		}
-		if w.broken != nil {
-			r.finish(answer{err: w.broken})
-		} else {
+		switch {
+		case w.broken != nil:
+			r.giveUp(w.broken)
+		case !begun:
+			r.giveUp(ErrClosed)
+		default:
 			w.handle(r)
 		}
 		w.mu.Unlock()
 	}
 }
 
-// take gives the next request, once there is room for its commit. While the
-// writer closes, only commands that must be decided again are taken.
-func (w *Writer) take() (*request, error) {
+// begin takes over the log, before the first command is decided. It is false when
+// the writer stops or breaks. The mutex is held, but not meanwhile: nothing is
+// pending yet, so the flusher leaves head and tree alone.
+func (w *Writer) begin() bool {
+	w.mu.Unlock()
+	defer w.mu.Lock()
+	err := w.takeOver()
+	if err != nil && !errors.Is(err, errStopped) {
+		w.fail(err)
+	}
+	return err == nil
+}
+
+// take locks the mutex and gives the next request, once it can be decided: there
+// is room for its commit, and the log is not being read again. As the mutex stays
+// locked until the decision is made, nothing comes between. It is nil when the
+// writer has stopped.
+func (w *Writer) take() *request {
+	w.mu.Lock()
 	for {
-		w.mu.Lock()
-		for (len(w.pending) >= maxWaiting || len(w.over.unwritten) >= maxUnwritten) &&
-			w.unsettled.Err() == nil && w.broken == nil {
+		for (w.stalled || w.full()) && w.broken == nil && w.unsettled.Err() == nil {
 			w.changed.Wait()
+		}
+		if w.unsettled.Err() != nil {
+			return nil
 		}
 		if len(w.redo) > 0 {
 			r := w.redo[0]
 			w.redo = w.redo[1:]
-			w.mu.Unlock()
-			return r, nil
+			return r
 		}
-		requests := w.requests
-		if w.closing {
-			requests = nil
-		}
-		w.mu.Unlock()
-		select {
-		case r := <-requests:
-			return r, nil
-		case <-w.look:
-		case <-w.unsettled.Done():
-			return nil, errStopped
-		}
+		w.admit()
 	}
 }
 
-// refuseRest answers the commands that will not be decided any more.
-func (w *Writer) refuseRest() {
+// full reports whether as much waits in memory as may. The mutex is held.
+func (w *Writer) full() bool {
+	return len(w.pending) >= maxWaiting || len(w.over.unwritten) >= maxUnwritten
+}
+
+// admit waits until a newcomer stands in line, or something else is to be looked
+// at. While the writer closes, nobody is let in. The mutex is held, but not
+// meanwhile.
+func (w *Writer) admit() {
+	requests := w.requests
+	if w.closing {
+		requests = nil
+	}
+	w.mu.Unlock()
+	var newcomer *request
+	select {
+	case newcomer = <-requests:
+	case <-w.look:
+	case <-w.unsettled.Done():
+	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
+	if newcomer != nil {
+		w.sequence++
+		newcomer.sequence = w.sequence
+		w.redo = append(w.redo, newcomer) // behind whatever was dropped meanwhile
+	}
+}
+
+// refuseRest answers the commands that will not be decided any more. The mutex is
+// held.
+func (w *Writer) refuseRest() {
 	for _, r := range w.redo {
-		r.finishAll(answer{err: ErrOutcomeUnknown})
+		r.giveUp(ErrClosed)
 	}
 	w.redo = nil
 }
@@ -202,17 +235,13 @@ func (w *Writer) handle(r *request) {
 	if !r.stage.CompareAndSwap(waiting, taken) && r.stage.Load() == abandoned {
 		return
 	}
-	if r.sequence == 0 {
-		w.sequence++
-		r.sequence = w.sequence
-	}
 	if first, found := w.under[r.ID]; found {
 		first.joined = append(first.joined, r)
 		return
 	}
 	known, err := w.over.durable(commandKey(r.ID))
 	if err != nil {
-		w.end(r, answer{err: err})
+		w.end(r, answer{err: w.condemn(err)})
 		return
 	}
 	if known != nil {
@@ -225,7 +254,7 @@ func (w *Writer) handle(r *request) {
 	case errors.As(err, &refusal):
 		w.hold(r, refusal)
 	case err != nil:
-		w.end(r, answer{err: err})
+		w.end(r, answer{err: w.condemn(err)})
 	default:
 		w.at("decided")
 		w.over.decided(e.commit.Position, e.updates)
@@ -233,7 +262,10 @@ func (w *Writer) handle(r *request) {
 		w.under[r.ID] = r
 		w.next++
 		w.recorded = e.commit.Recorded
-		w.sealing <- e
+		select {
+		case w.sealing <- e:
+		case <-w.unsettled.Done(): // nobody seals any more, and the flusher gives up what is pending
+		}
 		w.changed.Broadcast()
 	}
 }
@@ -284,6 +316,11 @@ func (w *Writer) hold(r *request, refusal error) {
 
 // decision decides a command and folds its events. Nothing is changed yet.
 func (w *Writer) decision(r *request) (*entry, error) {
+	if w.Room != nil {
+		if err := w.Room(); err != nil {
+			return nil, err
+		}
+	}
 	moment, err := w.moment(r.Principal)
 	if err != nil {
 		return nil, err

@@ -128,7 +128,8 @@ func (w *Writer) publish(batch []*entry) error {
 }
 
 // startOver drops what is undurable, reads what others have written, and has the
-// dropped commands decided again.
+// dropped commands decided again. Until all is read and remembered the writer is
+// stalled: it decides nothing, and answers nobody, from what it knows in part.
 func (w *Writer) startOver() error {
 	w.mu.Lock()
 	w.stalled = true
@@ -137,7 +138,7 @@ func (w *Writer) startOver() error {
 	if err := w.catchUpPatiently(); err != nil {
 		return err
 	}
-	if err := w.settled(); err != nil {
+	if err := w.confirm(); err != nil {
 		return err
 	}
 	w.mu.Lock()
@@ -202,7 +203,7 @@ func (w *Writer) appendOnce(after uint64, body []byte) error {
 func (w *Writer) settle(body []byte, after page.Head) (uint64, error) {
 	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		number, err := w.settleOnce(body, after)
-		if err == nil || errors.Is(err, errNotStored) || errors.Is(err, errStopped) {
+		if err == nil || hopeless(err) {
 			return number, err
 		}
 		if !errors.Is(err, eventstore.ErrUnclear) {
@@ -215,6 +216,13 @@ func (w *Writer) settle(body []byte, after page.Head) (uint64, error) {
 			return 0, errStopped
 		}
 	}
+}
+
+// hopeless reports whether trying again would tell the same: what became of the
+// page is known, or never will be.
+func hopeless(err error) bool {
+	return errors.Is(err, errNotStored) || errors.Is(err, errStopped) ||
+		errors.Is(err, ErrLogShort) || errors.Is(err, eventstore.ErrClosed)
 }
 
 func (w *Writer) settleOnce(body []byte, after page.Head) (uint64, error) {
@@ -236,6 +244,9 @@ func (w *Writer) settleOnce(body []byte, after page.Head) (uint64, error) {
 		return 0, errNotStored
 	}
 	if !errors.Is(err, eventstore.ErrFenced) {
+		return 0, err
+	}
+	if _, err := w.last(recovering); err != nil {
 		return 0, err
 	}
 	found, err := w.read(w.head.Page + 1)
@@ -292,7 +303,7 @@ func (w *Writer) takeOver() error {
 		number, err := w.append(barrier, after)
 		if err == nil {
 			w.head.Page = number
-			return w.settled()
+			return w.confirm()
 		}
 		if !errors.Is(err, errNotStored) {
 			return err
@@ -322,8 +333,9 @@ func (w *Writer) catchUpPatiently() error {
 	}
 }
 
-// settled remembers the head and makes it the durable one.
-func (w *Writer) settled() error {
+// confirm remembers the head, whose page is known to be durable, and makes it
+// the one that receipts are for.
+func (w *Writer) confirm() error {
 	if err := w.remember(); err != nil {
 		return err
 	}
@@ -334,23 +346,15 @@ func (w *Writer) settled() error {
 	return nil
 }
 
-// remember writes the remembered head. Until it is written no receipt may leave,
-// so it is tried again until it is, or the writer closes.
+// remember writes the remembered head. Until it is written no receipt may leave;
+// and a file that failed once fails for good, so an error ends the writer.
 func (w *Writer) remember() error {
-	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
-		err := w.Head.Remember(w.remembered())
-		if err == nil {
-			w.setUnclear(nil)
-			return nil
-		}
-		w.setUnclear(err)
-		w.Log.Warn("the head cannot be remembered: no receipt is given", "error", err)
-		select {
-		case <-time.After(wait):
-		case <-w.unsettled.Done():
-			return errStopped
-		}
+	err := w.Head.Remember(w.remembered())
+	w.setUnclear(err)
+	if err != nil {
+		return fmt.Errorf("ledger: no receipt is given: %w", err)
 	}
+	return nil
 }
 
 // acknowledge remembers the page, and answers its commands.
@@ -398,7 +402,7 @@ func (w *Writer) receipt(r *request, a answer) (Receipt, error) {
 	}
 	proven, err := transparency.NewReceipt(w.tree, a.row.Position, a.row.Entry, a.size, a.checkpoint)
 	if err != nil {
-		return Receipt{}, fmt.Errorf("ledger: the command is in the book, but its receipt cannot be made: %w", err)
+		return Receipt{}, fmt.Errorf("%w (the command is in the book, but its receipt cannot be made: %w)", ErrOutcomeUnknown, err)
 	}
 	return Receipt{
 		Receipt: proven,

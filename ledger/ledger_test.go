@@ -42,6 +42,7 @@ type world struct {
 	codec  *commit.Codec
 	now    atomic.Int64 // nanoseconds that the wall clock was set ahead
 	start  time.Time
+	room   func() error // of the writers that are opened from now on
 	step   func(string) // called at each step by the writers that are opened from now on
 }
 
@@ -126,7 +127,7 @@ func (w *world) open(disk string, store eventstore.Store) (*writer, error) {
 	}
 	o.Writer, err = ledger.Open(w.t.Context(), ledger.WithStep(ledger.Config{
 		Book: w.book, Epoch: 1, Store: store, Signer: w.signer, Codec: w.codec, Keys: w.ring,
-		TreePath: w.path("tree-" + disk), Head: o.head, State: o.state,
+		TreePath: w.path("tree-" + disk), Head: o.head, State: o.state, Room: w.room,
 		Clock: ledger.Clock{
 			Now:     func() time.Time { return time.Now().Add(time.Duration(w.now.Load())) },
 			Elapsed: func() time.Duration { return time.Since(w.start) },
@@ -228,6 +229,32 @@ func TestManyCallersShareFewPages(t *testing.T) {
 	}
 	if pages := o.Durable().Page; pages > callers*each/2 {
 		t.Errorf("%d pages for %d commits by %d callers", pages, callers*each, callers)
+	}
+	o.close(t)
+}
+
+// Without room new commands are refused; those that the book holds are answered.
+func TestNoRoom(t *testing.T) {
+	w := newWorld(t)
+	var full atomic.Bool
+	w.room = func() error {
+		if full.Load() {
+			return domain.Refuse("disk-full", "no room")
+		}
+		return nil
+	}
+	o := w.mustOpen("a", w.store)
+	w.begin(o)
+	held := w.enter("x")
+	if _, err := o.Do(t.Context(), held); err != nil {
+		t.Fatal(err)
+	}
+	full.Store(true)
+	if _, err := o.Do(t.Context(), w.enter("y")); refusalCode(err) != "disk-full" {
+		t.Errorf("a new command: %v", err)
+	}
+	if r, err := o.Do(t.Context(), held); err != nil || !r.Repeated {
+		t.Errorf("a command that the book holds: %+v, %v", r, err)
 	}
 	o.close(t)
 }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"crypto/sha256"
 	"fmt"
 
 	"github.com/fxamacker/cbor/v2"
@@ -152,6 +153,25 @@ func (o *overlay) written(keys []rowKey, size uint64) {
 			o.remember(key, v.value)
 		}
 	}
+}
+
+// forms identifies the forms in which this release keeps rows: a state file of
+// others is made anew. The states tell their own; the version is of the rest.
+func forms() ([32]byte, error) {
+	digest := sha256.New()
+	fmt.Fprintln(digest, "version 1")
+	for _, kind := range domain.Kinds() {
+		zero, err := codec.NewState(kind)
+		if err != nil {
+			return [32]byte{}, err
+		}
+		data, err := codec.EncodeState(kind, zero)
+		if err != nil {
+			return [32]byte{}, err
+		}
+		fmt.Fprintf(digest, "%s %x\n", kind, data)
+	}
+	return [32]byte(digest.Sum(nil)), nil
 }
 
 func encodeRow(value any) ([]byte, error) {

@@ -493,26 +493,3 @@ func TestCloseAnswersEverybody(t *testing.T) {
 }
 
 func approval(id uuid.UUID) domain.Command { return &invoice.Approve{ID: id} }
-
-// A ring from before some keys were made is refused: it would give their ids to
-// new keys.
-func TestAnOlderRing(t *testing.T) {
-	w := newWorld(t)
-	older, err := os.ReadFile(w.path("ring"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.fill(new(history), 1)
-	if err := w.ring.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(w.path("ring"), older, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if w.ring, err = keyring.Open(w.path("ring"), keyring.KeyFile(w.path("key"))); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.open("a", w.store); !errors.Is(err, keyring.ErrDamaged) {
-		t.Errorf("with an older ring: %v", err)
-	}
-}

@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"runtime"
 	"sync"
@@ -60,6 +59,9 @@ type Config struct {
 	// CacheRows bounds each of the two generations of cached rows; 32,768
 	// when 0.
 	CacheRows int
+	// Room gives the refusal of a new command while there is no room to keep it;
+	// may be nil. Commands that the book holds already are answered all the same.
+	Room func() error
 	// Progress is told how many pages of how many were folded while the writer
 	// opens; may be nil.
 	Progress func(done, last uint64)
@@ -89,7 +91,8 @@ const (
 // Writer is a book's one writer. It is safe for concurrent use.
 type Writer struct {
 	Config
-	// unsettled is the context of work that outlives its caller; stop ends it.
+	// unsettled is the context of work that outlives its caller, until it is
+	// settled; stop ends it.
 	unsettled context.Context
 	stop      context.CancelFunc
 	requests  chan *request
@@ -105,10 +108,10 @@ type Writer struct {
 	mu      sync.Mutex
 	changed *sync.Cond // on mu: any of the following has changed
 	over    *overlay
-	redo    []*request // to be decided again, in order, before any other
-	under   map[uuid.UUID]*request
-	pending []*entry // decided and undurable, in order
-	next    uint64   // the position of the next commit
+	redo    []*request             // to be decided, in order: those again that were dropped, and a newcomer
+	under   map[uuid.UUID]*request // those whose commits are pending, by command id
+	pending []*entry               // decided and undurable, in order
+	next    uint64                 // the position of the next commit
 	// recorded is the newest recorded time, durable one of durable commits.
 	recorded, durable time.Time
 	sequence          uint64
@@ -120,11 +123,13 @@ type Writer struct {
 	pool              int             // how many keys the next reservation makes
 	closing           bool
 	stalled           bool  // the log is being read again: nothing can be decided
+	condemned         bool  // the state file is damaged, and must not outlive the writer
 	broken            error // why no command can be taken any more
-	unclear           error // why the outcome of an append is unclear, nil once settled
+	unclear           error // why no receipt can be given at present, nil once settled
 
 	wall    time.Time
 	elapsed time.Duration
+	forms   [32]byte // of the state file's rows
 }
 
 // entry is a decided commit on its way to durability.
@@ -168,7 +173,10 @@ func Open(ctx context.Context, cfg Config) (*Writer, error) {
 	w.changed = sync.NewCond(&w.mu)
 	w.unsettled, w.stop = context.WithCancel(context.Background())
 	w.loops.Go(w.persist)
-	if err := w.start(ctx); err != nil {
+	unhook := context.AfterFunc(ctx, w.wake) // start may wait for room in memory
+	err := w.start(ctx)
+	unhook()
+	if err != nil {
 		w.shut()
 		w.loops.Wait()
 		if w.tree != nil {
@@ -188,13 +196,11 @@ func Open(ctx context.Context, cfg Config) (*Writer, error) {
 // ends, and then until the state file has what is durable. Commands that were
 // not decided yet are answered with ErrClosed.
 func (w *Writer) Close(ctx context.Context) error {
-	w.mu.Lock()
-	w.closing = true
-	w.nudge()
-	w.mu.Unlock()
 	abandon := context.AfterFunc(ctx, w.shut)
 	defer abandon()
 	w.mu.Lock()
+	w.closing = true
+	w.nudge()
 	for (len(w.pending) > 0 || len(w.redo) > 0) && w.broken == nil && w.unsettled.Err() == nil {
 		w.changed.Wait()
 	}
@@ -207,6 +213,11 @@ func (w *Writer) Close(ctx context.Context) error {
 // shut ends the loops.
 func (w *Writer) shut() {
 	w.stop()
+	w.wake()
+}
+
+// wake makes whoever waits for a change look again.
+func (w *Writer) wake() {
 	w.mu.Lock()
 	w.changed.Broadcast()
 	w.mu.Unlock()
@@ -219,7 +230,8 @@ func (w *Writer) Find(_ context.Context, r domain.Reference) (domain.StreamID, b
 	if w.broken != nil {
 		return domain.StreamID{}, false, w.broken
 	}
-	return states{w.over}.Find(r)
+	stream, found, err := states{w.over}.Find(r)
+	return stream, found, w.condemn(err)
 }
 
 // Durable is the log's state as far as it was acknowledged and remembered.
@@ -229,7 +241,8 @@ func (w *Writer) Durable() page.Head {
 	return w.durableHead
 }
 
-// Unsettled tells why the outcome of an append is unclear, nil when it is not.
+// Unsettled tells why the outcome of an append is unclear, or its receipts cannot
+// be given; nil when neither is so.
 func (w *Writer) Unsettled() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -243,15 +256,14 @@ func (w *Writer) fail(err error) {
 	if w.broken == nil {
 		w.broken = err
 	}
-	lost := fmt.Errorf("%w (%w)", ErrOutcomeUnknown, err)
 	for _, e := range w.pending {
-		e.request.finishAll(answer{err: lost})
+		e.request.giveUp(err)
 		for _, r := range e.refused {
-			r.request.finishAll(answer{err: err})
+			r.request.giveUp(err)
 		}
 	}
 	for _, r := range w.redo {
-		r.finishAll(answer{err: err})
+		r.giveUp(err)
 	}
 	w.pending, w.redo = nil, nil
 	clear(w.under)

@@ -26,6 +26,9 @@ type Cursor struct {
 	Size uint64
 	// Root is the Merkle tree hash over those commits.
 	Root [32]byte
+	// Edge is what a Source needs besides to go on verifying the log from here,
+	// in a form of its own: views keep it and do not look into it.
+	Edge string
 }
 
 // Page is a verified page of the log, opened.

@@ -151,7 +151,7 @@ func hold(ctx context.Context, dir string, info Info, o Options) (_ *link, err e
 	if err != nil {
 		return nil, err
 	}
-	l.ledger = roomy{writer, dir}
+	l.ledger = writer
 	l.head = func() (page.Head, error) { return writer.Durable(), nil }
 	transport, err := named(l.keys, transportKey)
 	if err != nil {
@@ -237,7 +237,7 @@ func (l *link) openWriter(ctx context.Context, store eventstore.Store, signer *p
 	writer, err := ledger.Open(ctx, ledger.Config{
 		Book: l.info.Book, Epoch: l.info.Epoch, Store: store, Signer: signer, Codec: l.codec, Keys: l.keys,
 		TreePath: filepath.Join(l.dir, "tree"), Head: remembered, State: file,
-		Clock: l.options.Clock, Log: l.options.Log, Progress: l.options.Progress,
+		Clock: l.options.Clock, Room: room(l.dir), Log: l.options.Log, Progress: l.options.Progress,
 	})
 	if err != nil {
 		return nil, nil, errors.Join(err, file.Close())

@@ -55,7 +55,7 @@ func (l *Log) Status(ctx context.Context, progress func(pages, of uint64)) (Stat
 	case missing != nil:
 		s.Failures = append(s.Failures, *missing)
 	case newest.Page < remembered.Page:
-		s.Failures = append(s.Failures, transparency.Failure{Code: transparency.CodeLost, What: fmt.Sprintf(
+		s.Failures = append(s.Failures, transparency.Failure{Code: CodeShort, What: fmt.Sprintf(
 			"the log ends at page %d with size %d, before the remembered head (page %d, size %d): what was acknowledged after is lost",
 			newest.Page, newest.Size, remembered.Page, remembered.Size)})
 	case remembered.Page > 0:

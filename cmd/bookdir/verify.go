@@ -27,7 +27,14 @@ const (
 	CodeCommitTime = "commit-time"
 	// CodeCommitNewer: a newer version of the program wrote the commit.
 	CodeCommitNewer = "newer-version"
+	// CodeForeign: the stream holds what does not belong to the book.
+	CodeForeign = "foreign-message"
+	// CodeShort: the log ends before the remembered head.
+	CodeShort = "log-short"
 )
+
+// told are the codes that users of a book know for those of package transparency.
+var told = map[string]string{transparency.CodeForeign: CodeForeign, transparency.CodeLost: CodeShort}
 
 // Report is what a verification found.
 type Report struct {
@@ -51,6 +58,11 @@ func (l *Log) Verify(ctx context.Context, progress func(pages, of uint64)) (Repo
 	r.Report, err = transparency.Verify(ctx, l.Store, l.Verifier, transparency.Options{
 		Remembered: remembered, Commit: headers.check, Progress: progress,
 	})
+	for i, failure := range r.Failures {
+		if code, other := told[failure.Code]; other {
+			r.Failures[i].Code = code
+		}
+	}
 	if missing != nil {
 		r.Failures = append([]transparency.Failure{*missing}, r.Failures...)
 		r.OK = false

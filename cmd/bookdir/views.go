@@ -153,7 +153,14 @@ func (b *Book) feed(ctx context.Context, after projections.Cursor, yield func(pr
 		if err != nil {
 			return err
 		}
-		at := projections.Cursor{Epoch: b.Info.Epoch, Page: opened.Head.Page, Size: opened.Head.Size, Root: opened.Head.Root}
+		edge := chain.Edge()
+		kept, err := edge.MarshalBinary()
+		if err != nil {
+			return err
+		}
+		at := projections.Cursor{
+			Epoch: b.Info.Epoch, Page: opened.Head.Page, Size: opened.Head.Size, Root: opened.Head.Root, Edge: string(kept),
+		}
 		if !yield(projections.Page{Cursor: at, Commits: commits, Bytes: len(stored.Body)}, nil) {
 			return nil
 		}
@@ -168,23 +175,32 @@ func (b *Book) chain(ctx context.Context, store eventstore.Store, at projections
 	if err != nil {
 		return nil, err
 	}
-	chain, err := page.NewChain(verifier, page.EmptyHead(), page.Edge{})
-	if err != nil || at.Page == 0 {
-		return chain, err
+	if at.Page == 0 {
+		return page.NewChain(verifier, page.EmptyHead(), page.Edge{})
 	}
 	if at.Epoch != b.Info.Epoch {
 		return nil, fmt.Errorf("bookdir: of log epoch %d, not %d: %w", at.Epoch, b.Info.Epoch, projections.ErrRebuild)
 	}
-	for stored, err := range store.Read(ctx, 1, at.Page) {
+	head := page.Head{Page: at.Page, Size: at.Size, Root: at.Root}
+	for stored, err := range store.Read(ctx, at.Page, at.Page) {
 		if err != nil {
 			return nil, err
 		}
-		if _, err := chain.Next(stored); err != nil {
-			return nil, err
+		opened, err := verifier.Open(stored.Body)
+		if err != nil {
+			return nil, page.At(err, stored.Number)
+		}
+		if opened.Head != head {
+			return nil, fmt.Errorf("bookdir: page %d leads to another tree head: %w", at.Page, projections.ErrRebuild)
 		}
 	}
-	if chain.Head() != (page.Head{Page: at.Page, Size: at.Size, Root: at.Root}) {
-		return nil, fmt.Errorf("bookdir: page %d leads to another tree head: %w", at.Page, projections.ErrRebuild)
+	var edge page.Edge
+	if err := edge.UnmarshalBinary([]byte(at.Edge)); err != nil {
+		return nil, fmt.Errorf("bookdir: the views' edge: %w: %w", projections.ErrRebuild, err)
+	}
+	chain, err := page.NewChain(verifier, head, edge)
+	if err != nil {
+		return nil, fmt.Errorf("bookdir: the views' edge: %w: %w", projections.ErrRebuild, err)
 	}
 	return chain, nil
 }

@@ -2,10 +2,7 @@ package codec
 
 import (
 	"fmt"
-	"hash/fnv"
-	"maps"
 	"reflect"
-	"slices"
 
 	"github.com/fxamacker/cbor/v2"
 
@@ -30,17 +27,6 @@ var states = map[domain.Kind]struct {
 	domain.KindCredit:   {2, credit.State{}},
 	domain.KindSeries:   {1, series.State{}},
 	domain.KindPayment:  {1, payment.State{}},
-}
-
-// Forms names the forms of all states of this release, as a number that another
-// release with other forms does not have: what folds states, and keeps them,
-// folds anew when it changes.
-func Forms() uint64 {
-	h := fnv.New64a()
-	for _, kind := range slices.Sorted(maps.Keys(states)) {
-		fmt.Fprintf(h, "%s %d\n", kind, states[kind].version)
-	}
-	return h.Sum64()
 }
 
 // stored is the form of a state: an array of the version and the state.

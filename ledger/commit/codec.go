@@ -7,9 +7,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"runtime"
-	"sync"
-	"time"
 
 	"github.com/fxamacker/cbor/v2"
 	"github.com/google/uuid"
@@ -17,7 +14,6 @@ import (
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/codec"
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
-	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/eventstore/seal"
 )
 
@@ -60,7 +56,7 @@ func (c Command) Size() int { return len(c.facts) + len(c.personal) }
 func (c *Codec) EncodeCommand(command domain.Command) (Command, error) {
 	facts, personal, schema, err := codec.EncodeCommand(command)
 	if err != nil {
-		return Command{}, fmt.Errorf("commit: encode %s: %w", command.CommandType(), err)
+		return Command{}, fmt.Errorf("commit: %w", err)
 	}
 	encoded := Command{kind: command.CommandType(), schema: schema, facts: facts, personal: personal}
 	mac := hmac.New(sha256.New, c.digest)
@@ -141,7 +137,7 @@ func (c *Codec) Seal(commit Commit, command Command) ([]byte, error) {
 	parts := make(map[uuid.UUID]*personalSection)
 	part := func(subject uuid.UUID) *personalSection {
 		if parts[subject] == nil {
-			parts[subject] = new(personalSection)
+			parts[subject] = &personalSection{Events: []personalEvent{}}
 			order = append(order, subject)
 		}
 		return parts[subject]
@@ -176,123 +172,4 @@ func (c *Codec) Seal(commit Commit, command Command) ([]byte, error) {
 		sections = append(sections, seal.Section{Kind: seal.Personal, Key: commit.Subjects[subject], Subject: subject, Plain: plain})
 	}
 	return seal.Seal(h, sections, c.keys.Key, rand.Reader)
-}
-
-// Open opens a stored commit. Personal parts whose key was destroyed are nil;
-// any other key that is missing, and anything that is not as Seal makes it, is
-// an error.
-func (c *Codec) Open(stored []byte) (Commit, error) {
-	sealed, err := seal.Parse(stored)
-	if err != nil {
-		return Commit{}, err
-	}
-	h := sealed.Header
-	if h.Book != c.book || h.Epoch != c.epoch {
-		return Commit{}, fmt.Errorf("%w: it names book %s, epoch %d", ErrForm, h.Book, h.Epoch)
-	}
-	var facts *factsSection
-	events := make(map[int][]byte)
-	var personal []byte
-	subjects := make(map[uuid.UUID]keyring.KeyID)
-	for i, info := range h.Sections {
-		plain, err := c.section(sealed, i)
-		if err != nil {
-			return Commit{}, fmt.Errorf("commit: position %d, section %d: %w", h.Position, i, err)
-		}
-		if info.Kind == seal.Facts {
-			if facts != nil || plain == nil {
-				return Commit{}, fmt.Errorf("%w: its facts", ErrForm)
-			}
-			facts = new(factsSection)
-			if err := decoding.Unmarshal(plain, facts); err != nil {
-				return Commit{}, fmt.Errorf("%w: its facts: %w", ErrForm, err)
-			}
-			continue
-		}
-		subjects[info.Subject] = info.Key
-		if plain == nil {
-			continue
-		}
-		var p personalSection
-		if err := decoding.Unmarshal(plain, &p); err != nil {
-			return Commit{}, fmt.Errorf("%w: a personal section: %w", ErrForm, err)
-		}
-		if p.Command != nil {
-			personal = p.Command
-		}
-		for _, e := range p.Events {
-			events[e.Index] = e.Part
-		}
-	}
-	if facts == nil || len(facts.Events) != len(h.Events) {
-		return Commit{}, fmt.Errorf("%w: its facts do not fit its header", ErrForm)
-	}
-	commit := Commit{
-		Book: h.Book, Epoch: h.Epoch, Position: h.Position, ID: h.Command, Principal: h.Principal,
-		Recorded: time.UnixMicro(h.Recorded).UTC(), Correlation: h.Correlation, Causation: h.Causation,
-		Rules: facts.Rules, Digest: facts.Digest, Events: make([]Event, len(h.Events)),
-		Subjects: subjects, Entry: page.EntryHash(stored),
-	}
-	if commit.Command, err = codec.DecodeCommand(facts.Kind, facts.Schema, facts.Command, personal); err != nil {
-		return Commit{}, fmt.Errorf("commit: position %d: %w", h.Position, err)
-	}
-	for i, e := range h.Events {
-		event, err := codec.DecodeEvent(e.Type, uint(e.Schema), facts.Events[i], events[i])
-		if err != nil {
-			return Commit{}, fmt.Errorf("commit: position %d, event %d: %w", h.Position, i, err)
-		}
-		stream, err := domain.ParseStreamID(e.Stream.Kind + "-" + e.Stream.ID.String())
-		if err != nil {
-			return Commit{}, fmt.Errorf("commit: position %d, event %d: %w", h.Position, i, err)
-		}
-		commit.Events[i] = Event{Stream: stream, Revision: e.Revision, Event: event}
-	}
-	return commit, nil
-}
-
-// section opens a section, and gives nil for one whose key was destroyed.
-func (c *Codec) section(sealed seal.Sealed, i int) ([]byte, error) {
-	info := sealed.Header.Sections[i]
-	key, err := c.keys.Key(info.Key)
-	if info.Kind == seal.Personal && errors.Is(err, keyring.ErrDestroyed) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer clear(key)
-	return sealed.Open(i, key)
-}
-
-// OpenPage opens the commits of a page that a page.Chain has accepted, on all
-// cores.
-func (c *Codec) OpenPage(p page.Page) ([]Commit, error) {
-	commits := make([]Commit, len(p.Commits))
-	errs := make([]error, len(p.Commits))
-	open := func(i int) {
-		commits[i], errs[i] = c.Open(p.Commits[i])
-		commits[i].Page = p.Head.Page
-		if errs[i] == nil && commits[i].Position != p.OldSize+uint64(i) {
-			errs[i] = fmt.Errorf("%w: it says position %d, and stands at %d", ErrForm, commits[i].Position, p.OldSize+uint64(i))
-		}
-	}
-	if workers := min(runtime.GOMAXPROCS(0), len(p.Commits)/4); workers > 1 {
-		var group sync.WaitGroup
-		for first := range workers {
-			group.Go(func() {
-				for i := first; i < len(p.Commits); i += workers {
-					open(i)
-				}
-			})
-		}
-		group.Wait()
-	} else {
-		for i := range p.Commits {
-			open(i)
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, fmt.Errorf("page %d: %w", p.Head.Page, err)
-	}
-	return commits, nil
 }

@@ -76,11 +76,19 @@ const (
 	failed  = "failed"
 )
 
+// patience is how long Close waits for the book to answer what is under way.
+const patience = 10 * time.Second
+
 // Server answers requests until it is stopped.
 type Server struct {
 	subscription *nats.Subscription
+	drained      chan struct{} // closed once no request can come any more
 	stop         context.CancelFunc
-	running      sync.WaitGroup
+	patience     time.Duration
+
+	mu      sync.Mutex // guards closed, and running while it is not
+	closed  bool
+	running sync.WaitGroup
 }
 
 // Serve answers the requests that arrive on the book's subject.
@@ -90,9 +98,21 @@ func Serve(nc *nats.Conn, book uuid.UUID, key []byte, writer ledger.Book, log *s
 		return nil, fmt.Errorf("remote: serve: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	s := &Server{stop: stop}
+	s := &Server{drained: make(chan struct{}), stop: stop, patience: patience}
 	places := make(chan struct{}, maxTogether)
 	subject := Subject(book)
+	respond := func(m *nats.Msg, a answer) {
+		data, err := cbor.Marshal(a)
+		if err == nil {
+			data, err = seal(box, data, binding(m.Data))
+		}
+		if err == nil {
+			err = m.Respond(data)
+		}
+		if err != nil {
+			log.Warn("a command from another process could not be answered", "error", err)
+		}
+	}
 	// Requests of one connection arrive in order, and are submitted in order;
 	// only the waiting for their answers goes on beside.
 	s.subscription, err = nc.Subscribe(subject, func(m *nats.Msg) {
@@ -100,33 +120,53 @@ func Serve(nc *nats.Conn, book uuid.UUID, key []byte, writer ledger.Book, log *s
 		if err != nil || m.Reply == "" {
 			return // not from a holder of the key ring: it gets no answer
 		}
+		if !s.begin() {
+			respond(m, answer{Outcome: closed})
+			return
+		}
 		places <- struct{}{}
 		wait := perform(ctx, plain, writer)
-		s.running.Go(func() {
+		go func() {
+			defer s.running.Done()
 			defer func() { <-places }()
-			data, err := cbor.Marshal(wait())
-			if err == nil {
-				data, err = seal(box, data, binding(m.Data))
-			}
-			if err == nil {
-				err = m.Respond(data)
-			}
-			if err != nil {
-				log.Warn("a command from another process could not be answered", "error", err)
-			}
-		})
+			respond(m, wait())
+		}()
 	})
 	if err != nil {
 		stop()
 		return nil, fmt.Errorf("remote: serve: %w", err)
 	}
+	s.subscription.SetClosedHandler(func(string) { close(s.drained) })
 	return s, nc.Flush()
 }
 
-// Close takes no more requests and waits for those under way.
+// begin counts a request as under way, unless the server was closed.
+func (s *Server) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.running.Add(1)
+	return true
+}
+
+// Close takes no more requests and waits for those under way. Where the book
+// cannot answer them, as while its store is away, their callers are told so.
 func (s *Server) Close() error {
-	err := s.subscription.Unsubscribe()
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	err := s.subscription.Drain() // what has arrived is answered, though not taken
+	hurry := time.AfterFunc(s.patience, s.stop)
+	defer hurry.Stop()
 	s.running.Wait()
+	if err == nil {
+		select {
+		case <-s.drained:
+		case <-time.After(s.patience):
+		}
+	}
 	s.stop()
 	return err
 }
@@ -175,7 +215,7 @@ func done(receipt ledger.Receipt, err error) answer {
 	}
 	text, err := receipt.Marshal()
 	if err != nil {
-		return outcome(err)
+		return outcome(fmt.Errorf("%w: the receipt: %w", ledger.ErrOutcomeUnknown, err))
 	}
 	return answer{Receipt: text, Page: receipt.Page, Recorded: receipt.Recorded.UnixMicro(), Repeated: receipt.Repeated}
 }
@@ -224,7 +264,7 @@ func (b *Book) Submit(ctx context.Context, e ledger.Envelope) func() (ledger.Rec
 	facts, personal, schema, err := codec.EncodeCommand(e.Command)
 	if err != nil {
 		return func() (ledger.Receipt, error) {
-			return ledger.Receipt{}, fmt.Errorf("remote: encode %s: %w", e.Command.CommandType(), err)
+			return ledger.Receipt{}, fmt.Errorf("remote: %w", err)
 		}
 	}
 	wait := b.ask(ctx, request{
@@ -238,7 +278,7 @@ func (b *Book) Submit(ctx context.Context, e ledger.Envelope) func() (ledger.Rec
 		}
 		proof, err := transparency.ParseReceipt(a.Receipt)
 		if err != nil {
-			return ledger.Receipt{}, fmt.Errorf("remote: the receipt: %w", err)
+			return ledger.Receipt{}, fmt.Errorf("%w: the receipt cannot be read: %w", ledger.ErrOutcomeUnknown, err)
 		}
 		return ledger.Receipt{
 			Receipt: proof, Command: e.ID, Page: a.Page,
@@ -306,6 +346,10 @@ func (b *Book) send(r request) ([]byte, *nats.Subscription, error) {
 	err = inbox.AutoUnsubscribe(1)
 	if err == nil {
 		err = b.nc.PublishRequest(b.subject, reply, sealed)
+	}
+	if errors.Is(err, nats.ErrMaxPayload) {
+		refusal := domain.Refuse(ledger.CodeCommandTooLarge, "the command has %d bytes, more than the connection takes", len(data))
+		return nil, nil, errors.Join(refusal, inbox.Unsubscribe())
 	}
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("%w: %w", ErrUnreachable, err), inbox.Unsubscribe())

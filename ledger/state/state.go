@@ -7,9 +7,10 @@
 // The file shows how many rows there are and how long they are, and nothing
 // else: row names are digests under a key, values are XChaCha20-Poly1305 with
 // the row's digest as additional data, so that no row can be altered, or put in
-// another's place, unseen. What the file cannot show by itself is that all of it
-// was set back to an earlier copy: its cursor then lies behind the log, and the
-// pages since are folded again.
+// another's place, unseen. Where all of it was set back to an earlier copy, its
+// cursor lies behind the log, and the pages since are folded again. What the file
+// does not show is that a single row was taken away or set back, by whoever may
+// write to it and kept a copy: that shows only in the log, to a replay.
 package state
 
 import (

@@ -54,8 +54,8 @@ func (v *Views) apply(ctx context.Context, pages []projections.Page) (_ projecti
 		return status.Cursor, nil, err
 	}
 	at := pages[len(pages)-1].Cursor
-	if err := b.exec(`UPDATE view_cursor SET epoch = $1, page = $2, size = $3, root = $4, events = $5 WHERE id = 1`,
-		int64(at.Epoch), int64(at.Page), int64(at.Size), at.Root[:], int64(status.Events)+b.events); err != nil {
+	if err := b.exec(`UPDATE view_cursor SET epoch = $1, page = $2, size = $3, root = $4, edge = $5, events = $6 WHERE id = 1`,
+		int64(at.Epoch), int64(at.Page), int64(at.Size), at.Root[:], []byte(at.Edge), int64(status.Events)+b.events); err != nil {
 		return status.Cursor, nil, err
 	}
 	if err := tx.Commit(); err != nil {
@@ -82,9 +82,9 @@ func (q *Queries) Status(ctx context.Context) (s Status, err error) {
 
 func readStatus(ctx context.Context, tx Tx) (s Status, err error) {
 	var epoch, page, size, events int64
-	var root []byte
-	err = tx.QueryRowContext(ctx, `SELECT epoch, page, size, root, events FROM view_cursor WHERE id = 1`).
-		Scan(&epoch, &page, &size, &root, &events)
+	var root, edge []byte
+	err = tx.QueryRowContext(ctx, `SELECT epoch, page, size, root, edge, events FROM view_cursor WHERE id = 1`).
+		Scan(&epoch, &page, &size, &root, &edge, &events)
 	if err != nil {
 		if none, err := absent(err); !none {
 			return s, fmt.Errorf("cursor: %w", err)
@@ -96,5 +96,6 @@ func readStatus(ctx context.Context, tx Tx) (s Status, err error) {
 	}
 	s.Epoch, s.Page, s.Size, s.Events = uint64(epoch), uint64(page), uint64(size), uint64(events)
 	copy(s.Root[:], root)
+	s.Edge = string(edge)
 	return s, nil
 }

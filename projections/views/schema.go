@@ -21,8 +21,8 @@ const Version = 2
 var migrations = [Version]migration{{
 	tables: []string{
 		`CREATE TABLE view_cursor (id INT8 NOT NULL PRIMARY KEY, epoch INT8 NOT NULL, page INT8 NOT NULL,
-			size INT8 NOT NULL, root BLOB NOT NULL, events INT8 NOT NULL)`,
-		`INSERT INTO view_cursor (id, epoch, page, size, root, events) VALUES (1, 0, 0, 0, '', 0)`,
+			size INT8 NOT NULL, root BLOB NOT NULL, edge BLOB NOT NULL, events INT8 NOT NULL)`,
+		`INSERT INTO view_cursor (id, epoch, page, size, root, edge, events) VALUES (1, 0, 0, 0, '', '', 0)`,
 
 		`CREATE TABLE books (id BLOB NOT NULL PRIMARY KEY, currency TEXT NOT NULL, origin TEXT NOT NULL,
 			seller TEXT NOT NULL, opened INT8 NOT NULL)`,
@@ -112,7 +112,7 @@ var migrations = [Version]migration{{
 
 // emptied gives the statements that empty tables, and begin the log again.
 func emptied(tables ...string) []string {
-	statements := []string{`UPDATE view_cursor SET epoch = 0, page = 0, size = 0, root = '', events = 0`}
+	statements := []string{`UPDATE view_cursor SET epoch = 0, page = 0, size = 0, root = '', edge = '', events = 0`}
 	for _, table := range tables {
 		statements = append(statements, "DELETE FROM "+table)
 	}

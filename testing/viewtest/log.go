@@ -64,6 +64,7 @@ func (l *Log) AddPage(commits ...given.Commit) {
 		page.Cursor.Root = sha256.Sum256(binary.BigEndian.AppendUint64(page.Cursor.Root[:], page.Cursor.Size))
 		page.Cursor.Size++
 	}
+	page.Cursor.Edge = fmt.Sprint("edge ", page.Cursor.Size)
 	l.pages = append(l.pages, page)
 	close(l.grown)
 	l.grown = make(chan struct{})

@@ -285,6 +285,9 @@ func journal(t tester, s Store, f views.JournalFilter, size int) (all []views.En
 	f.Limit = size
 	for {
 		part := must[views.Journal](t)(s.Journal(within(t), f))
+		if n := len(all); n > 0 && len(part.Entries) > 0 && part.Entries[0].Position == all[n-1].Position && part.Entries[0].Entry == all[n-1].Entry {
+			t.Fatalf("the journal has an entry of commit %d twice", all[n-1].Position)
+		}
 		all = append(all, part.Entries...)
 		if part.Next == "" {
 			return all
