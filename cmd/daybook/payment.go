@@ -448,8 +448,14 @@ func tellPayment(w io.Writer, p *views.PaymentDetail) {
 	t := newTable("", "")
 	t.add("Payment", p.ID.String())
 	for _, row := range [][2]string{
-		{"Status", string(p.Status)}, {"Reference", p.Reference}, {"Date", string(p.Date)}, {"Customer", payer(p.Payment)},
-		{"Method", p.Method}, {"Text", p.Text}, {"Reversed", string(p.Reversed)}, {"Reason", p.Reason},
+		{"Status", string(p.Status)},
+		{"Reference", p.Reference},
+		{"Date", string(p.Date)},
+		{"Customer", payer(p.Payment)},
+		{"Method", p.Method},
+		{"Text", p.Text},
+		{"Reversed", string(p.Reversed)},
+		{"Reason", p.Reason},
 	} {
 		if row[1] != "" {
 			t.add(row[0], row[1])
@@ -459,8 +465,12 @@ func tellPayment(w io.Writer, p *views.PaymentDetail) {
 	fmt.Fprintln(w)
 	sums := newTable("", ">")
 	for _, row := range [][2]string{
-		{"Amount", p.Amount}, {"Allocated", p.Allocated}, {"Refunded", p.Refunded}, {"Drawn as prepaid", p.Drawn},
-		{"Free", p.Free}, {"To be paid back", p.Open},
+		{"Amount", p.Amount},
+		{"Allocated", p.Allocated},
+		{"Refunded", p.Refunded},
+		{"Drawn as prepaid", p.Drawn},
+		{"Free", p.Free},
+		{"To be paid back", p.Open},
 	} {
 		if strings.Trim(row[1], "0.") != "" {
 			sums.add(row[0], row[1], p.Currency)
