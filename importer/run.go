@@ -212,6 +212,13 @@ func rejection(refusal *domain.Refusal) (code, message string) {
 	return refusal.Code, refusal.Message
 }
 
+// RefusedAs says how a document that a book refused is told: final means that
+// the refusal would meet every document, and that an import ends with it.
+func RefusedAs(refusal *domain.Refusal) (code, message string, final bool) {
+	code, message = rejection(refusal)
+	return code, message, endsRun(refusal)
+}
+
 // endsRun tells the refusals that would meet every document.
 func endsRun(refusal *domain.Refusal) bool {
 	switch refusal.Code {

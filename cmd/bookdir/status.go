@@ -64,8 +64,10 @@ func (l *Log) Status(ctx context.Context, progress func(pages, of uint64)) (Stat
 			return s, err
 		}
 		if at != *remembered {
-			s.Failures = append(s.Failures, transparency.Failure{Page: at.Page, Position: at.Size, Code: transparency.CodeContradiction,
-				What: "the log has another tree head than was remembered: it is not the log that receipts were given for"})
+			s.Failures = append(s.Failures, transparency.Failure{
+				Page: at.Page, Position: at.Size, Code: transparency.CodeContradiction,
+				What: "the log has another tree head than was remembered: it is not the log that receipts were given for",
+			})
 		}
 	}
 	s.OK = len(s.Failures) == 0

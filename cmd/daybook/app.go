@@ -39,6 +39,8 @@ type app struct {
 	running bool
 	// compiled is closed once SQLite is ready.
 	compiled chan struct{}
+	// debug shows what goes on inside.
+	debug bool
 }
 
 func newApp(args []string, stdin io.Reader, stdout, stderr io.Writer, env func(string) string) *app {
@@ -47,7 +49,7 @@ func newApp(args []string, stdin io.Reader, stdout, stderr io.Writer, env func(s
 	}
 	a := &app{
 		args: args, stdin: stdin, stdout: stdout, stderr: stderr, env: env,
-		now: time.Now, clock: bookdir.SystemClock(),
+		now: time.Now, clock: bookdir.SystemClock(), debug: env("DAYBOOK_DEBUG") != "",
 	}
 	a.log = slog.New(&warnings{a: a})
 	return a
@@ -164,10 +166,11 @@ func (a *app) compile() {
 		return
 	}
 	a.compiled = make(chan struct{})
+	cache := a.cacheDir()
 	go func() {
 		defer close(a.compiled)
 		// What fails here fails again, and is told, where a file is opened.
-		_ = sqlite.Compile(a.cacheDir())
+		_ = sqlite.Compile(cache)
 	}()
 }
 
@@ -202,10 +205,7 @@ type warnings struct {
 
 // Enabled implements slog.Handler.
 func (w *warnings) Enabled(_ context.Context, level slog.Level) bool {
-	if w.a.env("DAYBOOK_DEBUG") != "" {
-		return true
-	}
-	return level >= slog.LevelWarn && !w.a.json
+	return w.a.debug || level >= slog.LevelWarn && !w.a.json
 }
 
 // Handle implements slog.Handler.
@@ -215,7 +215,7 @@ func (w *warnings) Handle(_ context.Context, r slog.Record) error {
 		text += " " + attr.String()
 		return true
 	})
-	if w.a.env("DAYBOOK_DEBUG") == "" && strings.Contains(text, " from=nats-server") && r.Level < slog.LevelError {
+	if !w.a.debug && strings.Contains(text, " from=nats-server") && r.Level < slog.LevelError {
 		return nil // of interest only to those who look for it
 	}
 	_, err := fmt.Fprintf(w.a.stderr, "daybook: %s: %s%s\n", levels[r.Level], r.Message, text)

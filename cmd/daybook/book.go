@@ -47,8 +47,11 @@ func (a *app) bookShow() *cobra.Command {
 				t.add("Book", b.ID.String())
 				t.add("Seller", b.Seller.Name)
 				for _, row := range [][2]string{
-					{"Address", strings.Join(b.Seller.Address, ", ")}, {"", strings.TrimSpace(b.Seller.Postcode + " " + b.Seller.City)},
-					{"Country", b.Seller.Country}, {"VAT id", b.Seller.VATID}, {"Email", b.Seller.Email},
+					{"Address", strings.Join(b.Seller.Address, ", ")},
+					{"", strings.TrimSpace(b.Seller.Postcode + " " + b.Seller.City)},
+					{"Country", b.Seller.Country},
+					{"VAT id", b.Seller.VATID},
+					{"Email", b.Seller.Email},
 				} {
 					if row[1] != "" {
 						t.add(row[0], row[1])

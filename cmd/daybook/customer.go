@@ -166,8 +166,13 @@ func tellCustomer(w io.Writer, c views.Customer) {
 	}
 	if p := c.Profile; p != nil {
 		for _, row := range [][2]string{
-			{"Name", p.Name}, {"Address", strings.Join(p.Address, ", ")}, {"", strings.TrimSpace(p.Postcode + " " + p.City)},
-			{"Country", strings.TrimSpace(c.Country + " " + p.CountryText)}, {"Email", p.Email}, {"VAT id", p.VATID}, {"Reference", p.Reference},
+			{"Name", p.Name},
+			{"Address", strings.Join(p.Address, ", ")},
+			{"", strings.TrimSpace(p.Postcode + " " + p.City)},
+			{"Country", strings.TrimSpace(c.Country + " " + p.CountryText)},
+			{"Email", p.Email},
+			{"VAT id", p.VATID},
+			{"Reference", p.Reference},
 		} {
 			if row[1] != "" {
 				t.add(row[0], row[1])

@@ -137,7 +137,10 @@ func (d *demo) open(ctx context.Context) (err error) {
 	if d.pounds, err = money.ParseCurrency("GBP"); err != nil {
 		return err
 	}
-	settings := bookdir.Settings{Currency: d.pounds, Owner: "ada", Seller: demoSeller(), Clock: d.clock.ledger(), Log: a.log}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return err
+	}
+	settings := bookdir.Settings{Currency: d.pounds, Owner: ada, Seller: demoSeller(), Clock: d.clock.ledger(), Log: a.log}
 	if a.keyFile == "" {
 		a.keyFile = dir + ".key"
 	}
@@ -147,7 +150,7 @@ func (d *demo) open(ctx context.Context) (err error) {
 	}
 	<-a.compiled
 	if _, err := bookdir.Create(ctx, dir, settings); err != nil {
-		return errors.Join(err, undo())
+		return errors.Join(exists(err, dir), undo())
 	}
 	book, err := bookdir.Open(ctx, dir, bookdir.Options{Root: settings.Root, Clock: d.clock.ledger(), Log: a.log})
 	if err != nil {

@@ -149,8 +149,15 @@ func tellDocument(w io.Writer, d *views.Document) {
 		status += ", overdue"
 	}
 	for _, row := range [][2]string{
-		{"Status", status}, {"Reference", d.Reference}, {"Date", string(d.Date)}, {"Supplied", string(d.SupplyDate)},
-		{"Due", string(d.DueDate)}, {"On invoice", d.InvoiceNumber}, {"Reason", d.Reason}, {"Buyer", buyerText(d)}, {"Seller", sellerText(d)},
+		{"Status", status},
+		{"Reference", d.Reference},
+		{"Date", string(d.Date)},
+		{"Supplied", string(d.SupplyDate)},
+		{"Due", string(d.DueDate)},
+		{"On invoice", d.InvoiceNumber},
+		{"Reason", d.Reason},
+		{"Buyer", buyerText(d)},
+		{"Seller", sellerText(d)},
 	} {
 		if row[1] != "" {
 			t.add(row[0], row[1])

@@ -48,7 +48,6 @@ const (
 	codeRejects      = "rejects"
 	codeBadContent   = "bad-content"
 	codeBadLine      = "bad-line"
-	codeFileExists   = "file-exists"
 )
 
 func usage(format string, args ...any) error {
@@ -101,13 +100,13 @@ var known = []struct {
 	{head.ErrNewer, "newer-version", hintNewer},
 	{head.ErrBackwards, transparency.CodeContradiction, hintVerify},
 
-	{ledger.ErrLogShort, "log-short", hintBackup},
+	{ledger.ErrLogShort, bookdir.CodeShort, hintBackup},
 	{ledger.ErrContradiction, transparency.CodeContradiction, hintBackup},
 	{ledger.ErrClosed, "busy", hintBusy},
 
 	{jetstream.ErrNoStream, "log-missing", hintBackup},
 	{jetstream.ErrUnavailable, "unavailable", "try again; if it stays so, DAYBOOK_DEBUG=1 shows what the store says"},
-	{eventstore.ErrForeign, "foreign-message", hintVerify},
+	{eventstore.ErrForeign, bookdir.CodeForeign, hintVerify},
 	{eventstore.ErrGap, transparency.CodeMissing, hintVerify},
 	{eventstore.ErrTooLarge, ledger.CodeCommandTooLarge, "divide it into smaller documents"},
 	{eventstore.ErrUnclear, "outcome-unknown", hintUnknown},
@@ -182,9 +181,19 @@ func classify(err error) *failure {
 	return &failure{code: codeFailed, message: plain(err)}
 }
 
+// hintOf is the hint that goes with a known code.
+func hintOf(code, otherwise string) string {
+	for _, k := range known {
+		if k.code == code && k.hint != hintVerify {
+			return k.hint
+		}
+	}
+	return otherwise
+}
+
 // place matches the names of packages and steps that errors begin with: they are
 // for those who read the code.
-var place = regexp.MustCompile(`^(?:bookdir|ledger|eventstore|keyring|head|state|seal|commit|page|transparency|projections|views|sqlite|remote|importer/csvfile|importer): `)
+var place = regexp.MustCompile(`^(?:bookdir|ledger|eventstore|keyring|head|state|seal|commit|page|transparency|projections|views|sqlite|remote|importer/csvfile|importer/ubl|importer): `)
 
 func plain(err error) string {
 	text := err.Error()

@@ -134,11 +134,8 @@ func (a *app) makeBook(cmd *cobra.Command, s bookdir.Settings) error {
 	}
 	<-a.compiled
 	info, err := bookdir.Create(cmd.Context(), dir, s)
-	if errors.Is(err, bookdir.ErrExists) && !isMissing(filepath.Join(dir, "book.json")) {
-		err = fail("book-exists", "give another folder; daybook status tells about the book that is there", "%s holds a book already", dir)
-	}
 	if err != nil {
-		return errors.Join(err, undo())
+		return errors.Join(exists(err, dir), undo())
 	}
 	return a.answer(made{info.Book, dir, info.Origin, info.Key, info.KeyFile}, func(w io.Writer) {
 		fmt.Fprintf(w, "Made the book of %s in %s.\n\n", printable(s.Seller.Name), dir)
@@ -150,6 +147,14 @@ func (a *app) makeBook(cmd *cobra.Command, s bookdir.Settings) error {
 		}
 		fmt.Fprintf(w, "\nWithout the passphrase nobody can read the book.\n")
 	})
+}
+
+// exists tells a folder that holds a book from one that holds something else.
+func exists(err error, dir string) error {
+	if errors.Is(err, bookdir.ErrExists) && !isMissing(filepath.Join(dir, "book.json")) {
+		return fail("book-exists", "give another folder; daybook status tells about the book that is there", "%s holds a book already", dir)
+	}
+	return err
 }
 
 // newRoot chooses what locks a new book. undo takes back what it made.

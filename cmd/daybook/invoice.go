@@ -52,8 +52,8 @@ func (s *session) enterDocument(ctx context.Context, verb string, command domain
 		if done.Repeated {
 			again = ", already entered"
 		}
-		fmt.Fprintf(w, "%s %s for %s: %s %s, due %s (position %d%s).\n",
-			verb, name, oneLine(nameOf(doc.Summary)), doc.Total, doc.Currency, dueText(doc.Summary), done.Position, again)
+		fmt.Fprintf(w, "%s %s for %s: %s %s, %s (position %d%s).\n",
+			verb, name, oneLine(nameOf(doc.Summary)), doc.Total, doc.Currency, dueText(doc), done.Position, again)
 	})
 }
 
@@ -65,12 +65,17 @@ func nameOf(s views.Summary) string {
 	return s.CustomerName
 }
 
-// dueText is how much is due of a document, and when.
-func dueText(s views.Summary) string {
-	if s.DueDate == "" {
-		return s.Due
+// dueText is how much is due of a document, and when; of a credit note, where the
+// amount goes.
+func dueText(d *views.Document) string {
+	switch {
+	case d.Kind == domain.KindCredit:
+		return fmt.Sprintf("%s off the invoice and %s to the customer's credit", d.Applied, d.Excess)
+	case d.DueDate == "":
+		return "due " + d.Due
+	default:
+		return fmt.Sprintf("due %s on %s", d.Due, d.DueDate)
 	}
-	return fmt.Sprintf("%s on %s", s.Due, s.DueDate)
 }
 
 // withTotals gives a refusal for a document's totals those totals: a refusal by

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/account"
 	"github.com/daybook-ledger/daybook/projections/views"
 )
@@ -228,7 +229,7 @@ func (a *app) openItems() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.answer(items, func(w io.Writer) { tellOpenItems(w, items) })
+			return a.answer(openItemsJSON{items.AsOf, items.Items, items.Aging, items.Next}, func(w io.Writer) { tellOpenItems(w, items) })
 		}),
 	}
 	flags := cmd.Flags()
@@ -237,6 +238,14 @@ func (a *app) openItems() *cobra.Command {
 	flags.IntVar(&f.Limit, "limit", views.DefaultLimit, "how `MANY` at most, up to 1000")
 	flags.StringVar(&f.After, "after", "", "go on after the page whose \"next\" this `TOKEN` was")
 	return cmd
+}
+
+// openItemsJSON is the answer of open-items.
+type openItemsJSON struct {
+	AsOf  domain.Date      `json:"as_of"`
+	Items []views.OpenItem `json:"items"`
+	Aging []views.Aging    `json:"aging"`
+	Next  string           `json:"next"`
 }
 
 func tellOpenItems(w io.Writer, items views.OpenItems) {

@@ -13,9 +13,17 @@ import (
 	"github.com/daybook-ledger/daybook/testing/compiled"
 )
 
-// TestMain lets scripts run the program: the test binary stands in for it.
+// ownProcess is the name of the program in scripts where it needs a process of
+// its own: by its usual name it runs in the test's process.
+const ownProcess = "daybook-process"
+
+// TestMain lets scripts and documents run the program: the test binary stands in
+// for it.
 func TestMain(m *testing.M) {
-	testscript.Main(tests{m}, map[string]func(){"daybook": main})
+	if filepath.Base(os.Args[0]) == "daybook" {
+		main()
+	}
+	testscript.Main(tests{m}, map[string]func(){ownProcess: main})
 }
 
 // tests makes SQLite ready before they run.
@@ -38,7 +46,9 @@ func cacheDir() string {
 // TestScripts runs the scripts in testing/scripts. Besides the commands of
 // testscript they have:
 //
-//	exits CODE COMMAND…   runs a command, whose exit code must be this
+//	daybook …             runs the program in the test's process, and
+//	                      exec daybook-process … in one of its own
+//	exits CODE daybook …  runs it so, or so, and the exit code must be this
 //	json PATH [VALUE]     the last stdout is a JSON object that has this value at
 //	                      the path (a.0.b); without VALUE, that has one at all
 //	json -len PATH N      the value at the path has N elements
@@ -46,12 +56,15 @@ func cacheDir() string {
 //	error CODE            the last stderr is a JSON error with this code and a hint
 //	hold [FILE]           a process that imports holds the book: it has read FILE
 //	                      and waits for more
-//	release, kill         let it end; kill it
+//	release, murder       let it end; kill it with -9
 //	interrupt             sends it SIGINT and waits for it to end
 //	flip FILE OFFSET      turns the bits of a byte around; from the end if negative
 //	foreign DIR           puts a message into the stream that is no page
 //	repeat N TEXT FILE    adds a text N times to a file
 //	binary FILE HEX       adds bytes to a file
+//	copytree FROM TO      copies a folder
+//	flipblock DIR         turns a byte of the log around
+//	damageviews DIR       turns bytes of the views around
 func TestScripts(t *testing.T) {
 	holders := &holders{}
 	testscript.Run(t, testscript.Params{
@@ -59,16 +72,17 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("DAYBOOK_CACHE_DIR", cacheDir())
 			env.Setenv("TZ", "UTC")
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each command would sleep a second
 			env.Setenv("DAYBOOK_DIR", filepath.Join(env.WorkDir, "book"))
 			env.Setenv("EXAMPLES", absolute(t, "../../examples"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "json": jsonValue, "keep": keepValue, "error": errorCode,
-			"hold": holders.hold, "release": holders.release, "kill": holders.kill, "interrupt": holders.interrupt,
+			"daybook": daybook, "exits": exits, "json": jsonValue, "keep": keepValue, "error": errorCode,
+			"hold": holders.hold, "release": holders.release, "murder": holders.murder, "interrupt": holders.interrupt,
 			"flip": flip, "foreign": foreign, "repeat": repeat, "binary": binary,
+			"copytree": copytree, "flipblock": flipBlock, "damageviews": damageViews,
 		},
-		RequireExplicitExec: true,
 	})
 }
 
@@ -82,17 +96,21 @@ func absolute(t *testing.T, path string) string {
 }
 
 func exits(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
-		ts.Fatalf("usage: exits CODE COMMAND…")
+	if neg || len(args) < 3 || args[1] != "daybook" && args[1] != "exec" {
+		ts.Fatalf("usage: exits CODE [exec] daybook…")
 	}
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	code := 0
-	var exit *exec.ExitError
-	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exit) {
-		code = exit.ExitCode()
+	if args[1] == "daybook" {
+		code = inProcess(ts, args[2:])
 	} else {
-		ts.Check(err)
+		var exit *exec.ExitError
+		if err := ts.Exec(args[2], args[3:]...); errors.As(err, &exit) {
+			code = exit.ExitCode()
+		} else {
+			ts.Check(err)
+		}
 	}
 	if code != want {
 		ts.Fatalf("exit code %d, want %d", code, want)

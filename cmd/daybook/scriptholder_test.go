@@ -38,15 +38,11 @@ func (h *holders) hold(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	dir := ts.MkAbs("book")
 	_ = os.Remove(filepath.Join(dir, "connect")) // a dead process may have left it
-	command := exec.Command("daybook", "import", "csv", "--json", "--map", ts.MkAbs("map.toml"), "-")
-	command.Path = filepath.Join(ts.Getenv("TESTSCRIPT_BIN"), "daybook")
-	if path, err := lookPath(ts); err == nil {
-		command.Path = path
-	}
+	command := exec.Command(program(ts), "import", "csv", "--json", "--map", ts.MkAbs("map.toml"), "-")
 	command.Dir = ts.MkAbs(".")
 	command.Env = []string{
 		"DAYBOOK_DIR=" + dir, "DAYBOOK_CACHE_DIR=" + ts.Getenv("DAYBOOK_CACHE_DIR"), "TZ=UTC",
-		"TMPDIR=" + ts.Getenv("TMPDIR"), "HOME=" + ts.Getenv("HOME"), "PATH=" + ts.Getenv("PATH"),
+		"TMPDIR=" + ts.Getenv("TMPDIR"), "HOME=" + ts.Getenv("HOME"), "PATH=" + ts.Getenv("PATH"), "GORACE=atexit_sleep_ms=0",
 	}
 	started := &holder{process: command, output: ts.MkAbs("holder.out"), ended: make(chan struct{})}
 	out, err := os.Create(started.output)
@@ -77,15 +73,16 @@ func (h *holders) hold(ts *testscript.TestScript, neg bool, args []string) {
 	started.await(ts, dir)
 }
 
-// lookPath finds the program where the script would.
-func lookPath(ts *testscript.TestScript) (string, error) {
+// program finds the program where the script would.
+func program(ts *testscript.TestScript) string {
 	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
-		path := filepath.Join(dir, "daybook")
+		path := filepath.Join(dir, ownProcess)
 		if _, err := os.Stat(path); err == nil {
-			return path, nil
+			return path
 		}
 	}
-	return "", os.ErrNotExist
+	ts.Fatalf("%s is nowhere", ownProcess)
+	return ""
 }
 
 // await waits until the process has announced that it holds the book.
@@ -120,7 +117,7 @@ func (h *holders) release(ts *testscript.TestScript, neg bool, _ []string) {
 	}
 }
 
-func (h *holders) kill(ts *testscript.TestScript, _ bool, _ []string) {
+func (h *holders) murder(ts *testscript.TestScript, _ bool, _ []string) {
 	running := h.of(ts)
 	ts.Check(running.process.Process.Kill())
 	<-running.ended

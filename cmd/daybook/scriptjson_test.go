@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -151,4 +152,47 @@ func binary(ts *testscript.TestScript, neg bool, args []string) {
 	text, err := os.ReadFile(ts.MkAbs(args[0]))
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), append(text, data...), 0o600))
+}
+
+func copytree(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: copytree FROM TO")
+	}
+	ts.Check(os.CopyFS(ts.MkAbs(args[1]), os.DirFS(ts.MkAbs(args[0]))))
+}
+
+// flipBlock turns a byte around in the middle of the log's newest page.
+func flipBlock(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: flipblock DIR")
+	}
+	blocks, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "store/jetstream/*/streams/*/msgs/*.blk"))
+	ts.Check(err)
+	if len(blocks) == 0 {
+		ts.Fatalf("there are no blocks")
+	}
+	data, err := os.ReadFile(blocks[0])
+	ts.Check(err)
+	data[len(data)-200] ^= 0xff
+	ts.Check(os.WriteFile(blocks[0], data, 0o600))
+}
+
+// damageViews turns bytes around in every file of views.
+func damageViews(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: damageviews DIR")
+	}
+	files, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "views/*.db"))
+	ts.Check(err)
+	if len(files) == 0 {
+		ts.Fatalf("there are no views")
+	}
+	for _, path := range files {
+		data, err := os.ReadFile(path)
+		ts.Check(err)
+		for i := 0; i < len(data); i += 1000 {
+			data[i] ^= 0xff
+		}
+		ts.Check(os.WriteFile(path, data, 0o600))
+	}
 }

@@ -92,7 +92,7 @@ stay gapless: the counter runs on.`,
 				return err
 			}
 			return a.answer(seriesChanged{command.Kind, command.Format, done}, func(w io.Writer) {
-				fmt.Fprintf(w, "The next %s is numbered in the new way (position %d).\n", command.Kind, done.Position)
+				fmt.Fprintf(w, "The next number of the %s series has the new form (position %d).\n", command.Kind, done.Position)
 			})
 		}),
 	})
