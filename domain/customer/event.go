@@ -119,6 +119,8 @@ type CreditMoved struct {
 	// Amount is above zero where credit came, below where it was used.
 	Amount money.Amount `json:"amount"`
 	Date   domain.Date  `json:"date"`
+	// Since is the day from which all that is free of the source may be used.
+	Since domain.Date `json:"since,omitempty"`
 }
 
 // EventType implements domain.Event.
@@ -129,7 +131,7 @@ type Lot struct {
 	// Payment is the stream of the payment.
 	Payment uuid.UUID    `json:"payment"`
 	Amount  money.Amount `json:"amount"`
-	// Since is the last day on which any of it came free.
+	// Since is the day from which all of it may be used.
 	Since domain.Date `json:"since"`
 }
 

@@ -54,7 +54,7 @@ func (s *State) moveLot(e *CreditMoved) error {
 	at := slices.IndexFunc(lots, func(l Lot) bool { return l.Payment == e.Source.ID })
 	if at < 0 {
 		at = len(lots)
-		lots = append(lots, Lot{Payment: e.Source.ID, Amount: money.Zero(e.Amount.Currency()), Since: e.Date})
+		lots = append(lots, Lot{Payment: e.Source.ID, Amount: money.Zero(e.Amount.Currency())})
 	}
 	lot := &lots[at]
 	var err error
@@ -64,9 +64,7 @@ func (s *State) moveLot(e *CreditMoved) error {
 	if lot.Amount.Sign() < 0 {
 		return domain.OutOfSequence("a customer with less credit of the payment", e)
 	}
-	if e.Amount.Sign() > 0 {
-		lot.Since = max(lot.Since, e.Date)
-	}
+	lot.Since = max(lot.Since, e.Since)
 	if lot.Amount.IsZero() {
 		if lots = slices.Delete(lots, at, at+1); len(lots) == 0 {
 			lots = nil // as it is stored

@@ -85,7 +85,7 @@ func (i issuing) draw(buyer customer.State, prepaid money.Amount) (changes []dom
 		changes = append(changes, domain.Change{Stream: source, Event: &funds.Drawn{
 			Customer: i.content.Customer, Invoice: i.stream.ID, Amount: amount, Date: i.date,
 		}}, domain.Change{Stream: customer.Stream(i.content.Customer), Event: &customer.CreditMoved{
-			Source: source, Amount: money.New(-part, prepaid.Currency()), Date: i.date,
+			Source: source, Amount: money.New(-part, prepaid.Currency()), Date: i.date, Since: lot.Since,
 		}})
 	}
 	if left != 0 {

@@ -268,8 +268,12 @@ func (w *moves) release(share Share) error {
 // end gives the events, and with them what they do to the customer's credit.
 func (w *moves) end() ([]domain.Change, error) {
 	if !w.moved.IsZero() {
+		held, err := w.free()
+		if err != nil {
+			return nil, err
+		}
 		if err := w.do(customer.Stream(w.customer), &customer.CreditMoved{
-			Source: w.source, Amount: w.moved, Date: w.date,
+			Source: w.source, Amount: w.moved, Date: w.date, Since: held.Since,
 		}); err != nil {
 			return nil, err
 		}

@@ -327,3 +327,27 @@ func TestEvolveOutOfSequence(t *testing.T) {
 	given.OutOfSequence(t, ada, &customer.CreditMoved{Source: paid("q"), Amount: given.GBP("-1")})
 	given.OutOfSequence(t, ada, &customer.CreditMoved{Source: credit.Stream(given.ID("c")), Amount: given.GBP("-40.01")})
 }
+
+// TestPrepaidAfterReleases draws on nothing that came free later than the date of
+// issue, in whatever order allocations were taken back.
+func TestPrepaidAfterReleases(t *testing.T) {
+	b := withInvoices(t)
+	day := func(n int) domain.Date { return given.Today.AddDays(n) }
+	b.Take(t, receive("p", "100", share(item("i"), "40"), share(item("j"), "60")))
+	back := func(name string, n int) {
+		b.Take(t, &payment.Unallocate{Source: paid("p"), Allocations: []payment.Share{share(item(name), "")}, Date: day(n)})
+	}
+	back("j", 10)
+	b.Take(t, &payment.Allocate{Source: paid("p"), Allocations: []payment.Share{share(item("j"), "60")}, Date: day(10)})
+	back("i", 5)
+	enter := given.Enter("k", given.Content("ada", given.Line("1", "100", "Z 0")))
+	enter.Content.Prepaid, enter.Date = given.GBP("40"), day(7)
+	if changes := b.Take(t, enter); len(changes) != 2 {
+		t.Errorf("%d changes: it drew on what was not free on the day", len(changes))
+	}
+	enter = given.Enter("l", enter.Content)
+	enter.Date = day(10)
+	if changes := b.Take(t, enter); len(changes) != 4 {
+		t.Errorf("%d changes: it did not draw on what was free", len(changes))
+	}
+}
