@@ -2,6 +2,8 @@ package ledger_test
 
 import (
 	"context"
+	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,4 +49,54 @@ func TestWhatWasRefusedNeverComesToBe(t *testing.T) {
 	}
 	again.close(t)
 	w.verify(new(history), "a")
+}
+
+// A page that an earlier writer sent may come up after it died. The writer that
+// takes over takes its place before it decides anything, refusals included.
+func TestTakingOverComesBeforeRefusing(t *testing.T) {
+	w := newWorld(t)
+	w.init("b")
+	late, sent := make(chan struct{}), make(chan struct{})
+	stored := make(chan error, 1)
+	var armed, cut atomic.Bool
+	a := w.mustOpen("a", &hooked{Store: w.store, append: func(ctx context.Context, after uint64, body []byte) error {
+		switch {
+		case cut.Load():
+			return errCut
+		case !armed.Load():
+			return w.store.Append(ctx, after, body)
+		}
+		cut.Store(true)
+		go func() {
+			<-late
+			stored <- w.store.Append(context.Background(), after, body)
+		}()
+		close(sent)
+		return errCut
+	}})
+	w.begin(a)
+	armed.Store(true)
+	e := w.enterReference("x", "R-1")
+	wait := a.Submit(t.Context(), e)
+	<-sent
+	abandon, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := errors.Join(a.Close(abandon), a.state.Close(), a.head.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := wait(); !errors.Is(err, ledger.ErrOutcomeUnknown) {
+		t.Errorf("the earlier writer's caller heard %v", err)
+	}
+	b := w.mustOpen("b", w.store)
+	w.now.Store(int64(time.Hour)) // from now on every command is refused
+	if _, err := b.Do(t.Context(), e); refusalCode(err) != ledger.CodeClockJumped {
+		t.Fatalf("the same command: %v", err)
+	}
+	close(late)
+	if err := <-stored; err == nil {
+		t.Error("the earlier writer's page was stored after its command was refused")
+	}
+	w.now.Store(0)
+	b.close(t)
+	w.verify(new(history), "b")
 }
