@@ -23,17 +23,18 @@ const (
 	KindInvoice  Kind = "invoice"
 	KindCredit   Kind = "credit"
 	KindSeries   Kind = "series"
+	KindPayment  Kind = "payment"
 )
 
 // Kinds lists all kinds.
 func Kinds() []Kind {
-	return []Kind{KindBook, KindCustomer, KindInvoice, KindCredit, KindSeries}
+	return []Kind{KindBook, KindCustomer, KindInvoice, KindCredit, KindSeries, KindPayment}
 }
 
 // StreamID names one aggregate's stream of events.
 type StreamID struct {
-	Kind Kind
-	ID   uuid.UUID
+	Kind Kind      `json:"kind"`
+	ID   uuid.UUID `json:"id"`
 }
 
 // String gives the stored form: the kind, a hyphen, the id.
@@ -50,7 +51,7 @@ func ParseStreamID(text string) (StreamID, error) {
 		return StreamID{}, fmt.Errorf("domain: stream id %q has no valid id", text)
 	}
 	switch k := Kind(kind); k {
-	case KindBook, KindCustomer, KindInvoice, KindCredit, KindSeries:
+	case KindBook, KindCustomer, KindInvoice, KindCredit, KindSeries, KindPayment:
 		return StreamID{Kind: k, ID: id}, nil
 	default:
 		return StreamID{}, fmt.Errorf("domain: stream id %q has an unknown kind", text)
@@ -155,6 +156,9 @@ const (
 	// DocumentReference is a document's external reference: its name in the
 	// system that it came from. On the command line, ext:….
 	DocumentReference ReferenceKind = "reference"
+	// PaymentReference is a payment's external reference: its name at the bank
+	// or in the system that it came from. On the command line, ext:….
+	PaymentReference ReferenceKind = "payment"
 	// CustomerReference is a customer's external reference.
 	CustomerReference ReferenceKind = "customer"
 )

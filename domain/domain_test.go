@@ -18,7 +18,7 @@ func TestStreamID(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"", "invoice", "invoice-", "payment-" + id.String(), "-" + id.String(), "invoice-" + id.String() + "0",
+		"", "invoice", "invoice-", "parcel-" + id.String(), "-" + id.String(), "invoice-" + id.String() + "0",
 		"invoice-{" + id.String() + "}", "invoice-urn:uuid:" + id.String(), "invoice-0198a4c27b1e7c3d9f000123456789ab",
 	} {
 		if got, err := domain.ParseStreamID(text); err == nil {

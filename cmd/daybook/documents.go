@@ -63,7 +63,7 @@ func (a *app) listCommand(noun string, kind domain.Kind) *cobra.Command {
 	flags.IntVar(&f.Limit, "limit", views.DefaultLimit, "how `MANY` at most, up to 1000")
 	flags.StringVar(&f.After, "after", "", "go on after the page whose \"next\" this `TOKEN` was")
 	if kind == domain.KindInvoice {
-		flags.StringSliceVar(&statuses, "status", nil, "only this `STATUS`: draft, approved, discarded, issued, part-paid, paid or credited; may be repeated")
+		flags.StringSliceVar(&statuses, "status", nil, "only this `STATUS`: draft, approved, discarded, issued, part-paid, paid, credited or uncollectible; may be repeated")
 		flags.BoolVar(&f.Overdue, "overdue", false, "only what is open after its due date")
 		flags.StringVar(&asOf, "as-of", "", "the `DATE` by which invoices are overdue (default today)")
 		complete(cmd, "status", invoice.Statuses())
@@ -173,6 +173,8 @@ func tellDocument(w io.Writer, d *views.Document) {
 			fmt.Fprintf(w, "\n%s: %s\n", text.label, printable(text.text))
 		}
 	}
+	tellAllocations(w, "Paid with", d.Payments, d.Currency)
+	tellAllocations(w, "Allocated to", d.Allocations, d.Currency)
 	if len(d.CreditNotes) > 0 {
 		fmt.Fprintln(w, "\nCredit notes on it")
 		tellList(w, views.Page{Documents: d.CreditNotes})
@@ -285,9 +287,22 @@ func tellTotals(w io.Writer, d *views.Document) {
 	if d.Kind == domain.KindCredit {
 		t.add("Taken off the invoice", d.Applied, d.Currency)
 		t.add("To the customer's credit", d.Excess, d.Currency)
+		if strings.Trim(d.Refunded, "0.") != "" {
+			t.add("Refunded", d.Refunded, d.Currency)
+		}
+		if strings.Trim(d.Excess, "0.") != "" {
+			t.add("Free", d.Free, d.Currency)
+		}
 	} else if d.Number != "" {
 		if strings.Trim(d.Credited, "0.") != "" {
 			t.add("Credited", d.Credited, d.Currency)
+		}
+		for _, row := range [][2]string{
+			{"Paid", d.Allocated}, {"Written off", d.WrittenOff}, {"Recovered after write-off", d.Recovered}, {"Tax relieved", d.Relieved},
+		} {
+			if strings.Trim(row[1], "0.-") != "" {
+				t.add(row[0], row[1], d.Currency)
+			}
 		}
 		t.add("Open", d.Open, d.Currency)
 	}

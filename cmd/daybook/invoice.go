@@ -17,6 +17,7 @@ import (
 func (a *app) invoiceCommand() *cobra.Command {
 	return a.group("invoice", "Draft, approve, issue and look up invoices",
 		a.invoiceDraft(), a.invoiceEdit(), a.invoiceApprove(), a.invoiceIssue(), a.invoiceDiscard(),
+		a.invoiceWriteOff(), a.invoiceRelief(),
 		a.showCommand("invoice", domain.KindInvoice), a.listCommand("invoice", domain.KindInvoice))
 }
 
@@ -173,6 +174,13 @@ func (s *session) drafted(ctx context.Context, found views.Summary) (document, u
 
 // docCommand is a command that changes one invoice and needs nothing else.
 func (a *app) docCommand(use, short, verb string, command func(s *session, found views.Summary) (domain.Command, error)) *cobra.Command {
+	return a.docCommandIn(use, short, verb, func(_ context.Context, s *session, found views.Summary) (domain.Command, error) {
+		return command(s, found)
+	})
+}
+
+// docCommandIn is docCommand for one that asks the book for more.
+func (a *app) docCommandIn(use, short, verb string, command func(ctx context.Context, s *session, found views.Summary) (domain.Command, error)) *cobra.Command {
 	return changing(&cobra.Command{
 		Use: use + " DOCUMENT", Short: short, Args: cobra.ExactArgs(1),
 		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, args []string) error {
@@ -180,7 +188,7 @@ func (a *app) docCommand(use, short, verb string, command func(s *session, found
 			if err != nil {
 				return err
 			}
-			c, err := command(s, found)
+			c, err := command(ctx, s, found)
 			if err != nil {
 				return err
 			}

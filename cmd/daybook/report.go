@@ -146,6 +146,9 @@ func tellJournal(w io.Writer, j views.Journal) {
 	t := newTable("DATE", "DOCUMENT", "CUSTOMER", "ACCOUNT", ">DEBIT", ">CREDIT", "")
 	for _, e := range j.Entries {
 		date, number, name := string(e.Date), e.Number, e.CustomerName
+		if number == "" {
+			number = string(e.Kind) + " " + short(e.Document)
+		}
 		for _, p := range e.Postings {
 			account := string(p.Account)
 			if p.Category != "" {
@@ -252,7 +255,11 @@ func tellOpenItems(w io.Writer, items views.OpenItems) {
 		if i.DaysOverdue > 0 {
 			overdue = fmt.Sprint(i.DaysOverdue)
 		}
-		t.add(string(i.DueDate), i.Number, nameOf(i.Summary), i.Total, i.Open, i.Currency, overdue)
+		number := i.Number
+		if number == "" {
+			number = string(i.Kind) + " " + short(i.ID)
+		}
+		t.add(string(i.DueDate), number, nameOf(i.Summary), i.Total, i.Open, i.Currency, overdue)
 	}
 	t.write(w)
 	fmt.Fprintln(w)

@@ -21,13 +21,14 @@ type Role string
 const (
 	// Owner may do everything, and alone may change the book and its roles.
 	Owner Role = "owner"
-	// Bookkeeper may do everything with customers, documents and series.
+	// Bookkeeper may do everything with customers, documents, payments and
+	// series.
 	Bookkeeper Role = "bookkeeper"
 	// Clerk keeps customers and prepares drafts.
 	Clerk Role = "clerk"
 	// Approver approves, issues and discards what others drafted.
 	Approver Role = "approver"
-	// Importer brings documents in from other systems.
+	// Importer brings documents and payments in from other systems.
 	Importer Role = "importer"
 	// Auditor reads everything and changes nothing.
 	Auditor Role = "auditor"
@@ -63,7 +64,14 @@ var permits = map[string][]Role{
 	"invoice.approve":    {Bookkeeper, Approver},
 	"invoice.issue":      {Bookkeeper, Approver},
 	"invoice.enter":      {Bookkeeper, Importer},
+	"invoice.write-off":  {Bookkeeper},
+	"invoice.relieve":    {Bookkeeper},
 	"credit.issue":       {Bookkeeper, Importer},
+	"payment.receive":    {Bookkeeper, Importer},
+	"payment.allocate":   {Bookkeeper},
+	"payment.unallocate": {Bookkeeper},
+	"payment.refund":     {Bookkeeper},
+	"payment.reverse":    {Bookkeeper},
 }
 
 // Allow reports whether a role may give commands of a type.

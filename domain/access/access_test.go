@@ -15,11 +15,12 @@ func TestMatrix(t *testing.T) {
 	may := map[access.Role][]string{
 		access.Bookkeeper: {
 			"credit.issue", "customer.change", "customer.register", "invoice.approve", "invoice.discard",
-			"invoice.draft", "invoice.edit", "invoice.enter", "invoice.issue", "series.configure",
+			"invoice.draft", "invoice.edit", "invoice.enter", "invoice.issue", "invoice.relieve", "invoice.write-off",
+			"payment.allocate", "payment.receive", "payment.refund", "payment.reverse", "payment.unallocate", "series.configure",
 		},
 		access.Clerk:    {"customer.change", "customer.register", "invoice.discard", "invoice.draft", "invoice.edit"},
 		access.Approver: {"invoice.approve", "invoice.discard", "invoice.issue"},
-		access.Importer: {"credit.issue", "customer.change", "customer.register", "invoice.enter"},
+		access.Importer: {"credit.issue", "customer.change", "customer.register", "invoice.enter", "payment.receive"},
 		access.Auditor:  nil,
 		access.Owner:    codec.CommandTypes(),
 	}

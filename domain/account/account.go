@@ -15,7 +15,8 @@ type Account string
 
 // The accounts.
 const (
-	// Receivables is what customers owe: the sum of all open amounts.
+	// Receivables is what customers owe: the sum of all open amounts, those of
+	// invoices and of what reversed payments left to be paid back.
 	Receivables Account = "receivables"
 	// Cash is money received.
 	Cash Account = "cash"
@@ -30,7 +31,7 @@ const (
 	Revenue Account = "revenue"
 	// Rounding is the differences from rounding amounts due.
 	Rounding Account = "rounding"
-	// BadDebt is what was written off.
+	// BadDebt is what was written off, less the tax that was taken back on it.
 	BadDebt Account = "bad-debt"
 )
 
@@ -83,9 +84,9 @@ type Posting struct {
 	// Amount is above zero for a debit, below for a credit. It is zero only
 	// with a tax mark.
 	Amount money.Amount
-	// Invoice is the invoice whose open amount a posting to Receivables
-	// changes; empty on other accounts.
-	Invoice uuid.UUID
+	// Item is the open item whose open amount a posting to Receivables changes,
+	// an invoice or a reversed payment; empty on other accounts.
+	Item domain.StreamID
 	// Tax marks a posting to TaxPayable; nil on other accounts.
 	Tax *TaxMark
 }
@@ -95,16 +96,18 @@ type Posting struct {
 // the sign turned.
 type TaxMark struct {
 	Rate tax.Rate
-	// Taxable is above zero for sales, below for credit notes.
+	// Taxable is above zero for sales, below for credit notes and for relief on
+	// what was written off.
 	Taxable money.Amount
 }
 
 // Entry is one balanced entry of the journal.
 type Entry struct {
-	// Document is the stream of the invoice or credit note that is posted.
+	// Document is the stream of the invoice, credit note or payment that is
+	// posted.
 	Document domain.StreamID
 	Customer uuid.UUID
-	// Date is the document's business date.
+	// Date is the business date: the document's, or that of what happened to it.
 	Date     domain.Date
 	Postings []Posting
 }

@@ -53,7 +53,7 @@ func TestInvoice(t *testing.T) {
 		{account.TaxPayable, "0", "Z 0", "10.01"},
 		{account.Rounding, "0.01", "", ""},
 	})
-	if e.Document != invoice.Stream(given.ID("i")) || e.Customer != given.ID("ada") || e.Date != given.Today || e.Postings[0].Invoice != given.ID("i") {
+	if e.Document != invoice.Stream(given.ID("i")) || e.Customer != given.ID("ada") || e.Date != given.Today || e.Postings[0].Item != invoice.Stream(given.ID("i")) {
 		t.Errorf("entry: %+v", e)
 	}
 }
@@ -77,8 +77,8 @@ func TestCreditNotes(t *testing.T) {
 		{account.Receivables, "-100", "", ""},
 		{account.CustomerCredit, "-30", "", ""},
 	})
-	if entries[1].Postings[4].Invoice != given.ID("i") {
-		t.Errorf("receivables of %s", entries[1].Postings[4].Invoice)
+	if entries[1].Postings[4].Item != invoice.Stream(given.ID("i")) {
+		t.Errorf("receivables of %s", entries[1].Postings[4].Item)
 	}
 	compare(t, entries[2], []line{
 		{account.Revenue, "5", "", ""},

@@ -17,9 +17,10 @@ import (
 var ErrUnbalanced = errors.New("account: the entry does not balance")
 
 // Post gives the entries that an event of a stream amounts to, none for an
-// event without financial effect. A credit note is posted by its own event
-// alone: those that it causes in the streams of its invoice and customer have
-// no entries. Every entry that is returned balances in each currency.
+// event without financial effect. What happens is posted once, by the event in
+// the stream that it happens to: a credit note by its own, an allocation by that
+// of the funds. Those that follow from it in the streams of invoices and
+// customers have no entries. Every entry that is returned balances in each currency.
 func Post(e domain.Event, stream domain.StreamID) ([]Entry, error) {
 	entry := Entry{Document: stream}
 	var err error
@@ -31,7 +32,9 @@ func Post(e domain.Event, stream domain.StreamID) ([]Entry, error) {
 		entry.Customer, entry.Date = e.Content.Customer, e.Date
 		entry.Postings, err = postCredit(e)
 	default:
-		return nil, nil
+		if entry, err = postMovement(e, stream); entry.Postings == nil && err == nil {
+			return nil, nil
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("account: post %s: %w", e.EventType(), err)
@@ -85,10 +88,10 @@ func (p *postings) credit(a Account, amount money.Amount) {
 	p.debit(a, p.neg(amount))
 }
 
-// receivable debits Receivables for an invoice.
-func (p *postings) receivable(id uuid.UUID, amount money.Amount) {
+// receivable debits Receivables for an open item.
+func (p *postings) receivable(item domain.StreamID, amount money.Amount) {
 	if !amount.IsZero() {
-		p.list = append(p.list, Posting{Account: Receivables, Amount: amount, Invoice: id})
+		p.list = append(p.list, Posting{Account: Receivables, Amount: amount, Item: item})
 	}
 }
 
@@ -110,7 +113,7 @@ func (p *postings) neg(amount money.Amount) money.Amount {
 
 func postInvoice(e *invoice.Issued, id uuid.UUID) ([]Posting, error) {
 	var p postings
-	p.receivable(id, e.Totals.Due)
+	p.receivable(invoice.Stream(id), e.Totals.Due)
 	p.debit(Prepayments, e.Totals.Prepaid)
 	p.credit(Revenue, e.Totals.Net)
 	for _, s := range e.Totals.Breakdown {
@@ -127,7 +130,7 @@ func postCredit(e *credit.Issued) ([]Posting, error) {
 		p.tax(s.Rate, p.neg(s.Taxable), p.neg(s.Tax))
 	}
 	p.debit(Rounding, e.Totals.Rounding)
-	p.receivable(e.Invoice, p.neg(e.Applied))
+	p.receivable(invoice.Stream(e.Invoice), p.neg(e.Applied))
 	p.credit(CustomerCredit, e.Excess)
 	return p.list, p.err
 }

@@ -295,7 +295,7 @@ func TestStates(t *testing.T) {
 				{append(bytes.Clone(data), 0), codec.ErrForm},
 				{append([]byte{0x82, 0x18, 0xff}, data[2:]...), codec.ErrNewer},
 				{append([]byte{0x82, 0x00}, data[2:]...), codec.ErrOutdated},
-				{[]byte{0x82, 0x01, 0xf6}, codec.ErrForm},
+				{[]byte{0x82, data[1], 0xf6}, codec.ErrForm},
 				{[]byte{0x80}, codec.ErrForm},
 				{nil, codec.ErrForm},
 				{make([]byte, codec.MaxSize+1), codec.ErrTooLarge},
@@ -306,13 +306,13 @@ func TestStates(t *testing.T) {
 			}
 		}
 	}
-	if _, err := codec.NewState("payment"); !errors.Is(err, codec.ErrUnknownType) {
+	if _, err := codec.NewState("parcel"); !errors.Is(err, codec.ErrUnknownType) {
 		t.Errorf("NewState: %v", err)
 	}
 	if _, err := codec.EncodeState(domain.KindInvoice, series.State{}); !errors.Is(err, codec.ErrUnknownType) {
 		t.Errorf("EncodeState: %v", err)
 	}
-	if _, err := codec.DecodeState("payment", nil); !errors.Is(err, codec.ErrUnknownType) {
+	if _, err := codec.DecodeState("parcel", nil); !errors.Is(err, codec.ErrUnknownType) {
 		t.Errorf("DecodeState: %v", err)
 	}
 }

@@ -11,7 +11,9 @@ import (
 	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/domain/credit"
 	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/domain/funds"
 	"github.com/daybook-ledger/daybook/domain/invoice"
+	"github.com/daybook-ledger/daybook/domain/payment"
 	"github.com/daybook-ledger/daybook/domain/series"
 )
 
@@ -33,6 +35,20 @@ var (
 		of[domain.Event, invoice.Issued](),
 		of[domain.Event, invoice.Credited](),
 		of[domain.Event, credit.Issued](),
+		of[domain.Event, customer.CreditMoved](),
+		of[domain.Event, invoice.Allocated](),
+		of[domain.Event, invoice.Unallocated](),
+		of[domain.Event, invoice.WrittenOff](),
+		of[domain.Event, invoice.Relieved](),
+		of[domain.Event, invoice.Recovered](),
+		of[domain.Event, funds.Allocated](),
+		of[domain.Event, funds.Released](),
+		of[domain.Event, funds.Refunded](),
+		of[domain.Event, funds.Drawn](),
+		of[domain.Event, payment.Received](),
+		of[domain.Event, payment.Reversed](),
+		of[domain.Event, payment.ClaimPaid](),
+		of[domain.Event, payment.ClaimReopened](),
 		of[domain.Event, series.Configured](),
 		of[domain.Event, series.Drawn](),
 	)
@@ -49,7 +65,14 @@ var (
 		of[domain.Command, invoice.Issue](),
 		of[domain.Command, invoice.Discard](),
 		of[domain.Command, invoice.Enter](),
+		of[domain.Command, invoice.WriteOff](),
+		of[domain.Command, invoice.Relieve](),
 		of[domain.Command, credit.Issue](),
+		of[domain.Command, payment.Receive](),
+		of[domain.Command, payment.Allocate](),
+		of[domain.Command, payment.Unallocate](),
+		of[domain.Command, payment.Refund](),
+		of[domain.Command, payment.Reverse](),
 		of[domain.Command, series.Configure](),
 	)
 )

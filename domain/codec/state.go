@@ -11,6 +11,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain/credit"
 	"github.com/daybook-ledger/daybook/domain/customer"
 	"github.com/daybook-ledger/daybook/domain/invoice"
+	"github.com/daybook-ledger/daybook/domain/payment"
 	"github.com/daybook-ledger/daybook/domain/series"
 )
 
@@ -21,10 +22,11 @@ var states = map[domain.Kind]struct {
 	zero    domain.State
 }{
 	domain.KindBook:     {1, book.State{}},
-	domain.KindCustomer: {1, customer.State{}},
-	domain.KindInvoice:  {1, invoice.State{}},
-	domain.KindCredit:   {1, credit.State{}},
+	domain.KindCustomer: {2, customer.State{}},
+	domain.KindInvoice:  {2, invoice.State{}},
+	domain.KindCredit:   {2, credit.State{}},
 	domain.KindSeries:   {1, series.State{}},
+	domain.KindPayment:  {1, payment.State{}},
 }
 
 // stored is the form of a state: an array of the version and the state.

@@ -3,7 +3,9 @@
 // A credit note on an invoice takes back, at the invoice's own categories and
 // rates, no more than was issued at each. It is applied to the invoice's open
 // amount first; what exceeds that becomes credit of the customer. A credit note
-// on account becomes credit of the customer whole.
+// on account becomes credit of the customer whole. What was written off of the
+// invoice is credited before anything becomes credit of the customer: the
+// write-off is taken back to that extent, as package invoice describes.
 //
 // Tax is rounded once per document, so several credit notes on one invoice may
 // together round to a cent more or less than the invoice did. The cent is taken
@@ -19,6 +21,7 @@
 //	not-issued           the invoice is not issued yet, or was discarded
 //	customer-mismatch    the invoice is another customer's
 //	before-invoice       the date of issue is before the invoice's
+//	before-write-off     the date of issue is before that of the write-off that it takes back
 //	rate-not-on-invoice  the invoice has nothing at the category and rate
 //	over-credited        more is credited at a category and rate than was issued
 //	negative-credit      the amount at a category and rate is below zero

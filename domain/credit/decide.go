@@ -9,6 +9,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/domain/customer"
 	"github.com/daybook-ledger/daybook/domain/field"
+	"github.com/daybook-ledger/daybook/domain/funds"
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/series"
@@ -98,6 +99,8 @@ type crediting struct {
 	// number is that of the invoice; applied and excess divide the total.
 	number          string
 	applied, excess money.Amount
+	// recovered takes back what was written off of the invoice; nil for nothing.
+	recovered *invoice.Recovered
 }
 
 // onAccount makes all of the credit the customer's.
@@ -141,11 +144,33 @@ func (c *crediting) onInvoice(s domain.States) error {
 		return err
 	}
 	c.number = credited.Number
-	c.applied = c.totals.Due
-	if c.applied.Minor() > credited.Open.Minor() {
-		c.applied = credited.Open
+	if err := c.divide(credited); err != nil {
+		return err
 	}
 	c.excess, err = c.totals.Due.Sub(c.applied)
+	return err
+}
+
+// divide says how much of the total is applied to the invoice: what is open,
+// and what would be had nothing been written off.
+func (c *crediting) divide(credited invoice.State) error {
+	owed, err := credited.Open.Add(credited.WrittenOff)
+	if err != nil {
+		return err
+	}
+	c.applied = c.totals.Due
+	if c.applied.Minor() > owed.Minor() {
+		c.applied = owed
+	}
+	if credited.WrittenOff.IsZero() {
+		return nil
+	}
+	back := money.New(max(c.applied.Minor()-credited.Open.Minor(), 0), credited.Currency)
+	sums := make([]invoice.RateSum, len(c.totals.Breakdown))
+	for i, s := range c.totals.Breakdown {
+		sums[i] = invoice.RateSum{Rate: s.Rate, Taxable: s.Taxable, Tax: s.Tax}
+	}
+	c.recovered, err = credited.Recover(back, c.Stream(), c.Date, sums)
 	return err
 }
 
@@ -159,6 +184,9 @@ func (c *crediting) changes(s domain.States, m domain.Moment) ([]domain.Change, 
 		return nil, err
 	}
 	changes := []domain.Change{{Stream: c.Stream(), Event: c.issued(number)}, drawn}
+	if c.recovered != nil {
+		changes = append(changes, domain.Change{Stream: invoice.Stream(c.Invoice), Event: c.recovered})
+	}
 	if c.Invoice != uuid.Nil {
 		changes = append(changes, domain.Change{
 			Stream: invoice.Stream(c.Invoice),
@@ -228,11 +256,16 @@ func Load(s domain.States, id uuid.UUID) (state State, found bool, err error) {
 // Evolve implements domain.State.
 func (s State) Evolve(event domain.Event) (domain.State, error) {
 	e, issues := event.(*Issued)
-	if !issues || s.Number != "" {
+	if issues != (s.Number == "") {
 		return nil, domain.OutOfSequence("credit note "+s.Number, event)
 	}
-	return State{
-		Number: e.Number, Date: e.Date, Customer: e.Content.Customer,
-		Invoice: e.Invoice, Amount: e.Totals.Due,
-	}, nil
+	if issues {
+		return State{
+			Number: e.Number, Date: e.Date, Customer: e.Content.Customer,
+			Invoice: e.Invoice, Amount: e.Totals.Due, Funds: funds.New(e.Excess, e.Date),
+		}, nil
+	}
+	var err error
+	s.Funds, err = s.Funds.Evolve(event)
+	return s, err
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/domain/funds"
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/tax"
@@ -113,4 +114,6 @@ type State struct {
 	Customer uuid.UUID    `json:"customer,omitzero"`
 	Invoice  uuid.UUID    `json:"invoice,omitzero"`
 	Amount   money.Amount `json:"amount"`
+	// Funds are where the excess, which became the customer's credit, went.
+	Funds funds.Funds `json:"funds"`
 }

@@ -111,6 +111,30 @@ type Credited struct {
 // EventType implements domain.Event.
 func (*Credited) EventType() string { return "customer.credited" }
 
+// CreditMoved adds to what the business owes the customer, or takes from it. It
+// stands in the commit of what it follows from, which is what is posted.
+type CreditMoved struct {
+	// Source is the payment or credit note that the credit is of.
+	Source domain.StreamID `json:"source"`
+	// Amount is above zero where credit came, below where it was used.
+	Amount money.Amount `json:"amount"`
+	Date   domain.Date  `json:"date"`
+	// Since is the day from which all that is free of the source may be used.
+	Since domain.Date `json:"since,omitempty"`
+}
+
+// EventType implements domain.Event.
+func (*CreditMoved) EventType() string { return "customer.credit-moved" }
+
+// Lot is the credit that one payment left free.
+type Lot struct {
+	// Payment is the stream of the payment.
+	Payment uuid.UUID    `json:"payment"`
+	Amount  money.Amount `json:"amount"`
+	// Since is the day from which all of it may be used.
+	Since domain.Date `json:"since"`
+}
+
 // State is what decisions need of a customer. The zero State is no customer.
 type State struct {
 	Registered bool   `json:"registered"`
@@ -121,4 +145,7 @@ type State struct {
 	// Credit is what the business owes the customer, one amount a currency,
 	// sorted by currency.
 	Credit []money.Amount `json:"credit,omitempty"`
+	// Received is the part of it that was received in payments, the oldest
+	// first: prepaid amounts draw on it.
+	Received []Lot `json:"received,omitempty"`
 }

@@ -25,15 +25,59 @@ func (s State) Evolve(event domain.Event) (domain.State, error) {
 		return s, nil
 	case *Credited:
 		return s.credit(e.Amount)
+	case *CreditMoved:
+		return s.move(e)
 	default:
 		return nil, domain.OutOfSequence("the customer's registration", event)
 	}
 }
 
-func (s State) credit(amount money.Amount) (domain.State, error) {
-	sum, err := s.CreditIn(amount.Currency()).Add(amount)
+// move moves credit, and the lot of the payment that it is of.
+func (s State) move(e *CreditMoved) (domain.State, error) {
+	if e.Source.Kind == domain.KindPayment {
+		if err := s.moveLot(e); err != nil {
+			return nil, err
+		}
+	}
+	moved, err := s.credit(e.Amount)
 	if err != nil {
 		return nil, err
+	}
+	if moved.CreditIn(e.Amount.Currency()).Sign() < 0 {
+		return nil, domain.OutOfSequence("a customer with less credit", e)
+	}
+	return moved, nil
+}
+
+func (s *State) moveLot(e *CreditMoved) error {
+	lots := slices.Clone(s.Received)
+	at := slices.IndexFunc(lots, func(l Lot) bool { return l.Payment == e.Source.ID })
+	if at < 0 {
+		at = len(lots)
+		lots = append(lots, Lot{Payment: e.Source.ID, Amount: money.Zero(e.Amount.Currency())})
+	}
+	lot := &lots[at]
+	var err error
+	if lot.Amount, err = lot.Amount.Add(e.Amount); err != nil {
+		return err
+	}
+	if lot.Amount.Sign() < 0 {
+		return domain.OutOfSequence("a customer with less credit of the payment", e)
+	}
+	lot.Since = max(lot.Since, e.Since)
+	if lot.Amount.IsZero() {
+		if lots = slices.Delete(lots, at, at+1); len(lots) == 0 {
+			lots = nil // as it is stored
+		}
+	}
+	s.Received = lots
+	return nil
+}
+
+func (s State) credit(amount money.Amount) (State, error) {
+	sum, err := s.CreditIn(amount.Currency()).Add(amount)
+	if err != nil {
+		return State{}, err
 	}
 	others := slices.DeleteFunc(slices.Clone(s.Credit), func(a money.Amount) bool {
 		return a.Currency() == sum.Currency()

@@ -11,6 +11,8 @@
 //	unknown-country    no country has this ISO 3166 alpha-2 code
 //	invalid-id         the id is empty
 //	invalid-date       the date is no date of the form 2026-01-31
+//	date-in-future     the date is more than 31 days after today
+//	reason-missing     a reason is needed
 package field
 
 import (
@@ -129,4 +131,27 @@ func Country(code string) error {
 	}
 	return domain.Refuse("unknown-country", "no country has the code %.20q", code).
 		WithHint("use a code of two capital letters of ISO 3166, such as GB")
+}
+
+// MaxAhead is how many days after today a date may lie.
+const MaxAhead = 31
+
+// NotAhead checks a date that must be given and not lie far ahead of the moment.
+func NotAhead(name string, d domain.Date, m domain.Moment) error {
+	if err := Date(name, d); err != nil {
+		return err
+	}
+	if latest := domain.DateOf(m.Recorded).AddDays(MaxAhead); d > latest {
+		return domain.Refuse("date-in-future", "the %s %s is more than %d days ahead", name, d, MaxAhead).
+			WithHint("give a date up to %s", latest)
+	}
+	return nil
+}
+
+// Reason checks a reason that must be given, of what, such as "reversal".
+func Reason(what, text string) error {
+	if Blank(text) {
+		return domain.Refuse("reason-missing", "the %s needs a reason", what).WithHint("say why: it is kept for ever")
+	}
+	return Block("reason", text, MaxReason)
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/money"
 )
 
 // Draft begins an invoice.
@@ -114,3 +115,34 @@ func (c *Enter) Subject() uuid.UUID { return c.Content.Customer }
 
 // PersonalPart implements domain.Personal.
 func (c *Enter) PersonalPart() any { return &c.Personal }
+
+// WriteOff gives up what is open of an invoice, or part of it.
+type WriteOff struct {
+	ID uuid.UUID `json:"id"`
+	// Amount is what is given up, tax included; zero for all that is open.
+	Amount money.Amount `json:"amount,omitzero"`
+	Date   domain.Date  `json:"date"`
+	// Reason is a fact that is never erased, and must not name a person.
+	Reason string `json:"reason"`
+}
+
+// CommandType implements domain.Command.
+func (*WriteOff) CommandType() string { return "invoice.write-off" }
+
+// Stream implements domain.Command.
+func (c *WriteOff) Stream() domain.StreamID { return Stream(c.ID) }
+
+// Relieve takes the tax on what was written off back. Whether and from when on
+// the law of the land allows it is for who gives the command to know.
+type Relieve struct {
+	ID   uuid.UUID   `json:"id"`
+	Date domain.Date `json:"date"`
+	// Reason is a fact that is never erased, and must not name a person.
+	Reason string `json:"reason"`
+}
+
+// CommandType implements domain.Command.
+func (*Relieve) CommandType() string { return "invoice.relieve" }
+
+// Stream implements domain.Command.
+func (c *Relieve) Stream() domain.StreamID { return Stream(c.ID) }

@@ -126,3 +126,68 @@ type Credited struct {
 
 // EventType implements domain.Event.
 func (*Credited) EventType() string { return "invoice.credited" }
+
+// Allocated takes funds of a payment or credit note off what is open. It stands
+// in the commit of funds.Allocated, which is what is posted.
+type Allocated struct {
+	Source domain.StreamID `json:"source"`
+	// Amount is above zero.
+	Amount money.Amount `json:"amount"`
+	Date   domain.Date  `json:"date"`
+}
+
+// EventType implements domain.Event.
+func (*Allocated) EventType() string { return "invoice.allocated" }
+
+// Unallocated takes an Allocated back, or part of it: the invoice is open again.
+// It stands in the commit of funds.Released, which is what is posted.
+type Unallocated struct {
+	Source domain.StreamID `json:"source"`
+	// Amount is above zero.
+	Amount money.Amount `json:"amount"`
+	Date   domain.Date  `json:"date"`
+}
+
+// EventType implements domain.Event.
+func (*Unallocated) EventType() string { return "invoice.unallocated" }
+
+// WrittenOff takes what will not be paid off the open amount, tax included.
+type WrittenOff struct {
+	Customer uuid.UUID `json:"customer"`
+	// Amount is above zero.
+	Amount money.Amount `json:"amount"`
+	Date   domain.Date  `json:"date"`
+	Reason string       `json:"reason"`
+}
+
+// EventType implements domain.Event.
+func (*WrittenOff) EventType() string { return "invoice.written-off" }
+
+// Relieved takes the tax on what was written off back from the tax payable.
+type Relieved struct {
+	Customer uuid.UUID `json:"customer"`
+	// Relief is what is taken back, per category and rate.
+	Relief []RateSum   `json:"relief"`
+	Date   domain.Date `json:"date"`
+	Reason string      `json:"reason"`
+}
+
+// EventType implements domain.Event.
+func (*Relieved) EventType() string { return "invoice.relieved" }
+
+// Recovered takes a write-off back, or part of it, because the invoice is paid
+// or credited after all, and with it the relief, pro rata.
+type Recovered struct {
+	Customer uuid.UUID `json:"customer"`
+	// By is what it is paid or credited with.
+	By domain.StreamID `json:"by"`
+	// Amount is what is open again; it is zero where a credit note takes back
+	// what was relieved, and nothing else.
+	Amount money.Amount `json:"amount"`
+	// Relief is what is payable again, per category and rate.
+	Relief []RateSum   `json:"relief,omitempty"`
+	Date   domain.Date `json:"date"`
+}
+
+// EventType implements domain.Event.
+func (*Recovered) EventType() string { return "invoice.recovered" }

@@ -31,6 +31,16 @@ func (s State) Evolve(event domain.Event) (domain.State, error) {
 		return issued(e), nil
 	case *Credited:
 		return s.credit(e)
+	case *Allocated:
+		return s.allocate(e)
+	case *Unallocated:
+		return s.unallocate(e)
+	case *WrittenOff:
+		return s.writeOff(e)
+	case *Relieved:
+		return s.relieve(e)
+	case *Recovered:
+		return s.recover(e)
 	default:
 		return nil, domain.OutOfSequence(string(s.Stage), event)
 	}
@@ -48,7 +58,7 @@ func (s State) takes(event domain.Event) bool {
 		return s.Stage == StatusDraft
 	case *Issued:
 		return s.Stage == "" || s.Stage == StatusApproved
-	case *Credited:
+	case *Credited, *Allocated, *Unallocated, *WrittenOff, *Relieved, *Recovered:
 		return s.Stage == StatusIssued
 	default:
 		return false
@@ -66,7 +76,7 @@ func issued(e *Issued) State {
 		Number: e.Number, Date: e.Date, DueDate: e.DueDate, Currency: e.Content.Currency,
 		PricesIncludeTax: e.Content.PricesIncludeTax,
 		Due:              e.Totals.Due, Open: e.Totals.Due,
-		Allocated: zero, Credited: zero, WrittenOff: zero,
+		Allocated: zero, Credited: zero, WrittenOff: zero, Recovered: zero,
 		Rounding: e.Totals.Rounding, RoundingCredited: zero,
 		Issued:         make([]RateSum, len(e.Totals.Breakdown)),
 		CreditedByRate: make([]RateSum, len(e.Totals.Breakdown)),
@@ -99,6 +109,9 @@ func (s State) credit(e *Credited) (domain.State, error) {
 		if err := s.creditRate(e, subtotal); err != nil {
 			return nil, err
 		}
+	}
+	if !s.reliefFits() {
+		return nil, domain.OutOfSequence("an invoice with less left that is not relieved", e)
 	}
 	return s, nil
 }

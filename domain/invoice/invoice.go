@@ -29,4 +29,21 @@
 //	too-many-exemptions      more than 20 exemption reasons
 //	wrong-text               descriptions are given, but not one for each line
 //	amount-overflow          an amount of the document is beyond 10^15 minor units
+//	not-issued               the invoice is not issued yet, or was discarded
+//	nothing-open             nothing is open of the invoice
+//	invalid-amount           the amount is below zero
+//	over-written-off         more is written off than is open
+//	not-written-off          nothing is written off, so there is nothing to relieve
+//	nothing-to-relieve       no tax is left to take back on what was written off
+//	before-invoice           the date is before the invoice's, or before it was opened again
+//	before-write-off         the date is before that of the write-off or relief
+//
+// What will not be paid is written off, tax included. The tax on it is taken
+// back by a step of its own, the relief, with a date and a reason: the law says
+// when, and whether. Of each rate the relief is the share that the write-off has
+// in what is left of the invoice. When the invoice is paid after all, or
+// credited, beyond what is open, the write-off is taken back to that extent (it
+// is recovered), and of the relief the same share: all of it with the last of
+// the write-off. A credit note also takes back what would otherwise be relieved
+// beyond what it leaves of a rate.
 package invoice

@@ -177,18 +177,21 @@ func TestZeroDueIsPaidAtIssue(t *testing.T) {
 
 func TestStatusOf(t *testing.T) {
 	for _, c := range []struct {
-		due, open, allocated, credited string
-		want                           invoice.Status
+		due, open, allocated, credited, off string
+		want                                invoice.Status
 	}{
-		{"10", "10", "0", "0", invoice.StatusIssued},
-		{"10", "4", "0", "6", invoice.StatusIssued},
-		{"10", "4", "6", "0", invoice.StatusPartPaid},
-		{"10", "0", "10", "0", invoice.StatusPaid},
-		{"10", "0", "6", "4", invoice.StatusPaid},
-		{"10", "0", "0", "10", invoice.StatusCredited},
-		{"0", "0", "0", "0", invoice.StatusPaid},
+		{"10", "10", "0", "0", "0", invoice.StatusIssued},
+		{"10", "4", "0", "6", "0", invoice.StatusIssued},
+		{"10", "4", "6", "0", "0", invoice.StatusPartPaid},
+		{"10", "0", "10", "0", "0", invoice.StatusPaid},
+		{"10", "0", "6", "4", "0", invoice.StatusPaid},
+		{"10", "0", "0", "10", "0", invoice.StatusCredited},
+		{"0", "0", "0", "0", "0", invoice.StatusPaid},
+		{"10", "0", "4", "0", "6", invoice.StatusUncollectible},
+		{"10", "3", "0", "0", "7", invoice.StatusIssued},
+		{"10", "3", "1", "0", "6", invoice.StatusPartPaid},
 	} {
-		got := invoice.StatusOf(given.GBP(c.due), given.GBP(c.open), given.GBP(c.allocated), given.GBP(c.credited))
+		got := invoice.StatusOf(given.GBP(c.due), given.GBP(c.open), given.GBP(c.allocated), given.GBP(c.credited), given.GBP(c.off))
 		if got != c.want {
 			t.Errorf("%+v: %s", c, got)
 		}

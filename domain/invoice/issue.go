@@ -3,6 +3,8 @@ package invoice
 import (
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/domain/funds"
+	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/series"
 )
 
@@ -59,7 +61,37 @@ func (i issuing) decide(s domain.States, m domain.Moment) ([]domain.Change, erro
 	if issued.SupplyDate == "" {
 		issued.SupplyDate = i.date
 	}
-	return []domain.Change{{Stream: i.stream, Event: issued}, drawn}, nil
+	changes := []domain.Change{{Stream: i.stream, Event: issued}, drawn}
+	if i.imported {
+		return changes, nil
+	}
+	return append(changes, i.draw(buyer, totals.Prepaid)...), nil
+}
+
+// draw gives the events that take the prepaid amount off credit that the
+// customer's payments left, the oldest first, where there is enough of it on
+// the date of issue. Otherwise, and on imported invoices, it was paid elsewhere:
+// it stays on the clearing account prepayments.
+func (i issuing) draw(buyer customer.State, prepaid money.Amount) (changes []domain.Change) {
+	left := prepaid.Minor()
+	for _, lot := range buyer.Received {
+		if lot.Amount.Currency() != prepaid.Currency() || lot.Since > i.date || left == 0 {
+			continue
+		}
+		part := min(left, lot.Amount.Minor())
+		left -= part
+		amount := money.New(part, prepaid.Currency())
+		source := domain.StreamID{Kind: domain.KindPayment, ID: lot.Payment}
+		changes = append(changes, domain.Change{Stream: source, Event: &funds.Drawn{
+			Customer: i.content.Customer, Invoice: i.stream.ID, Amount: amount, Date: i.date,
+		}}, domain.Change{Stream: customer.Stream(i.content.Customer), Event: &customer.CreditMoved{
+			Source: source, Amount: money.New(-part, prepaid.Currency()), Date: i.date, Since: lot.Since,
+		}})
+	}
+	if left != 0 {
+		return nil
+	}
+	return changes
 }
 
 // due is the due date of the content when issued at a date.

@@ -25,23 +25,28 @@ const (
 	// StatusCredited is an invoice of which nothing is open because credit
 	// notes took off all that was due.
 	StatusCredited Status = "credited"
+	// StatusUncollectible is an invoice of which nothing is open because what
+	// was not paid was written off. What is paid after all makes it paid.
+	StatusUncollectible Status = "uncollectible"
 )
 
 // Statuses lists all statuses in the order of an invoice's life.
 func Statuses() []Status {
 	return []Status{
 		StatusDraft, StatusApproved, StatusDiscarded,
-		StatusIssued, StatusPartPaid, StatusPaid, StatusCredited,
+		StatusIssued, StatusPartPaid, StatusPaid, StatusCredited, StatusUncollectible,
 	}
 }
 
 // StatusOf derives the status of an issued invoice from its amounts.
-func StatusOf(due, open, allocated, credited money.Amount) Status {
+func StatusOf(due, open, allocated, credited, writtenOff money.Amount) Status {
 	switch {
 	case open.Sign() > 0 && allocated.Sign() > 0:
 		return StatusPartPaid
 	case open.Sign() > 0:
 		return StatusIssued
+	case writtenOff.Sign() > 0:
+		return StatusUncollectible
 	case due.Sign() > 0 && credited.Minor() == due.Minor():
 		return StatusCredited
 	default:
@@ -90,6 +95,14 @@ type State struct {
 	// notes, per category and rate, in the order of the invoice's breakdown.
 	Issued         []RateSum `json:"issued,omitempty"`
 	CreditedByRate []RateSum `json:"credited_by_rate,omitempty"`
+	// Recovered is what of write-offs was taken back. Relieved is the relief
+	// now, in the order of Issued; nil for none.
+	Recovered money.Amount `json:"recovered"`
+	Relieved  []RateSum    `json:"relieved,omitempty"`
+	// Reopened is the last day on which an allocation was taken back, and
+	// WrittenOffOn that of a write-off or relief; empty for none.
+	Reopened     domain.Date `json:"reopened,omitempty"`
+	WrittenOffOn domain.Date `json:"written_off_on,omitempty"`
 }
 
 // Status is where the invoice stands, "" for none.
@@ -97,5 +110,5 @@ func (s State) Status() Status {
 	if s.Stage != StatusIssued {
 		return s.Stage
 	}
-	return StatusOf(s.Due, s.Open, s.Allocated, s.Credited)
+	return StatusOf(s.Due, s.Open, s.Allocated, s.Credited, s.WrittenOff)
 }

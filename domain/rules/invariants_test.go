@@ -14,6 +14,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain/credit"
 	"github.com/daybook-ledger/daybook/domain/customer"
 	"github.com/daybook-ledger/daybook/domain/invoice"
+	"github.com/daybook-ledger/daybook/domain/payment"
 	"github.com/daybook-ledger/daybook/domain/rules"
 	"github.com/daybook-ledger/daybook/domain/series"
 	"github.com/daybook-ledger/daybook/domain/tax"
@@ -26,12 +27,14 @@ func (m *machine) check(t *testing.T, r *rapid.T) {
 	m.checkInvoices(r)
 	m.checkNumbers(r)
 	m.checkFrozen(r)
+	m.checkFunds(r)
+	m.checkRelief(r)
 }
 
 // checkAccounts adds up the journal by itself.
 func (m *machine) checkAccounts(t *testing.T, r *rapid.T) {
 	balance := map[account.Account]int64{}
-	open := map[uuid.UUID]int64{}
+	open := map[domain.StreamID]int64{}
 	owed := map[uuid.UUID]int64{}
 	taxable, levied := map[tax.Rate]int64{}, map[tax.Rate]int64{}
 	for _, e := range m.book.Entries(t) {
@@ -41,7 +44,7 @@ func (m *machine) checkAccounts(t *testing.T, r *rapid.T) {
 			balance[p.Account] += p.Amount.Minor()
 			switch p.Account {
 			case account.Receivables:
-				open[p.Invoice] += p.Amount.Minor()
+				open[p.Item] += p.Amount.Minor()
 			case account.CustomerCredit:
 				owed[e.Customer] -= p.Amount.Minor()
 			case account.TaxPayable:
@@ -61,14 +64,19 @@ func (m *machine) checkAccounts(t *testing.T, r *rapid.T) {
 
 // checkSubledgers: open items are the receivables, and the customers' credits
 // the customer credit account, one by one and in sum.
-func (m *machine) checkSubledgers(r *rapid.T, balance map[account.Account]int64, open, owed map[uuid.UUID]int64) {
+func (m *machine) checkSubledgers(r *rapid.T, balance map[account.Account]int64, open map[domain.StreamID]int64, owed map[uuid.UUID]int64) {
 	var openItems, credits int64
 	for id, state := range m.book.States() {
 		switch s := state.(type) {
 		case invoice.State:
 			openItems += s.Open.Minor()
-			if open[id.ID] != s.Open.Minor() {
-				r.Fatalf("%s is open of %s, but the journal has %d", s.Open, id, open[id.ID])
+			if open[id] != s.Open.Minor() {
+				r.Fatalf("%s is open of %s, but the journal has %d", s.Open, id, open[id])
+			}
+		case payment.State: // what a reversed payment left to be paid back is open too
+			openItems += s.Open.Minor()
+			if open[id] != s.Open.Minor() {
+				r.Fatalf("%s is to be paid back of %s, but the journal has %d", s.Open, id, open[id])
 			}
 		case customer.State:
 			n := s.CreditIn(given.Pounds).Minor()
@@ -98,6 +106,10 @@ func (m *machine) checkTaxReport(r *rapid.T, balance map[account.Account]int64, 
 			add(1, e.Totals.Breakdown)
 		case *credit.Issued:
 			add(-1, e.Totals.Breakdown)
+		case *invoice.Relieved:
+			add(-1, subtotals(e.Relief))
+		case *invoice.Recovered:
+			add(1, subtotals(e.Relief))
 		}
 	})
 	var sum int64
@@ -129,7 +141,7 @@ func (m *machine) checkInvoices(r *rapid.T) {
 		if err != nil || state.Open.Minor() != d.open || d.open < 0 || state.Content != nil {
 			r.Fatalf("invoice %s: %+v, %v; the model has %d open", id, state, err, d.open)
 		}
-		if d.open == 0 && state.Status() != invoice.StatusPaid && state.Status() != invoice.StatusCredited {
+		if d.open == 0 && state.Status() != invoice.StatusPaid && state.Status() != invoice.StatusCredited && state.Status() != invoice.StatusUncollectible {
 			r.Fatalf("invoice %s with nothing open is %s", id, state.Status())
 		}
 		issued := byRate(d.lines, d.gross)

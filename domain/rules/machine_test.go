@@ -36,17 +36,25 @@ func TestRandomCommands(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		m := &machine{book: given.Opened(t), model: newModel(), frozen: map[uuid.UUID][]byte{}}
 		r.Repeat(map[string]func(*rapid.T){
-			"":        func(r *rapid.T) { m.check(t, r) },
-			"around":  m.around,
-			"draft":   m.draft,
-			"edit":    m.edit,
-			"approve": m.approve,
-			"discard": m.discard,
-			"issue":   m.issue,
-			"enter":   m.enter,
-			"credit":  m.credit,
-			"all":     m.creditAllOfIt,
-			"account": m.onAccount,
+			"":         func(r *rapid.T) { m.check(t, r) },
+			"around":   m.around,
+			"draft":    m.draft,
+			"edit":     m.edit,
+			"approve":  m.approve,
+			"discard":  m.discard,
+			"issue":    m.issue,
+			"enter":    m.enter,
+			"credit":   m.credit,
+			"all":      m.creditAllOfIt,
+			"account":  m.onAccount,
+			"receive":  m.receive,
+			"allocate": func(r *rapid.T) { m.allocate(r) },
+			"again":    func(r *rapid.T) { m.allocate(r) },
+			"release":  m.release,
+			"refund":   m.refund,
+			"reverse":  m.reverse,
+			"off":      m.writeOff,
+			"relieve":  m.relieve,
 		})
 		m.replay(r)
 	})
@@ -260,6 +268,7 @@ func (m *machine) issuedAs(r *rapid.T, changes []domain.Change, name uuid.UUID, 
 		}
 	}
 	m.freeze(r, name, e)
+	m.drawnAs(r, changes[2:], d, imported)
 }
 
 func (m *machine) credit(r *rapid.T) {
@@ -308,7 +317,9 @@ func (m *machine) creditInvoice(r *rapid.T, c *credit.Issue, lines []line, gross
 		m.model.datable(series.Credit, c.Date, domain.DateOf(m.book.Now), c.Imported) &&
 		total(byRate(lines, gross)) >= 0
 	sure := true
-	if may {
+	if may && d.off > 0 && c.Date < d.offOn {
+		sure = false // whether it takes back what was written off
+	} else if may {
 		may, sure = d.creditable(lines, gross)
 	}
 	var changes []domain.Change
@@ -318,18 +329,22 @@ func (m *machine) creditInvoice(r *rapid.T, c *credit.Issue, lines []line, gross
 		changes, _ = m.book.Do(c)
 	}
 	if changes != nil {
-		m.creditedAs(r, c, changes[0].Event.(*credit.Issued), d)
+		m.creditedAs(r, c, changes, d)
 	}
 }
 
 // creditedAs takes a credit note off the model's invoice; the sums by rate are
 // those of the event, which the invariants bound.
-func (m *machine) creditedAs(r *rapid.T, c *credit.Issue, e *credit.Issued, d *document) {
+func (m *machine) creditedAs(r *rapid.T, c *credit.Issue, changes []domain.Change, d *document) {
+	e := changes[0].Event.(*credit.Issued)
 	m.model.notes[c.ID] = true
 	if want := m.model.number(series.Credit, c.Date, c.Imported); e.Number != want {
 		r.Fatalf("number %s, want %s", e.Number, want)
 	}
-	applied := min(d.open, e.Totals.Due.Minor())
+	applied := min(d.open+d.off, e.Totals.Due.Minor())
+	back := max(applied-d.open, 0)
+	d.open, d.off = d.open+back, d.off-back
+	m.relievedAs(r, changes, back)
 	if e.Applied.Minor() != applied || e.Excess.Minor() != e.Totals.Due.Minor()-applied {
 		r.Fatalf("applied %s and %s in excess of %s, with %d open", e.Applied, e.Excess, e.Totals.Due, d.open)
 	}
@@ -340,6 +355,7 @@ func (m *machine) creditedAs(r *rapid.T, c *credit.Issue, e *credit.Issued, d *d
 		left.net -= s.Taxable.Minor()
 		left.tax -= s.Tax.Minor()
 	}
+	m.model.give(credit.Stream(c.ID), d.customer, e.Excess.Minor(), c.Date)
 }
 
 func (m *machine) onAccount(r *rapid.T) {
@@ -361,6 +377,7 @@ func (m *machine) onAccount(r *rapid.T) {
 		if want := m.model.number(series.Credit, c.Date, c.Imported); e.Number != want || e.Excess.Minor() != total(all) {
 			r.Fatalf("number %s of %s, want %s of %d", e.Number, e.Excess, want, total(all))
 		}
+		m.model.give(credit.Stream(c.ID), c.Content.Customer, e.Excess.Minor(), c.Date)
 	}
 }
 

@@ -22,6 +22,7 @@ type model struct {
 	gone      map[uuid.UUID]bool // discarded
 	issued    map[uuid.UUID]*document
 	notes     map[uuid.UUID]bool
+	funds     map[domain.StreamID]*fund
 	last      map[series.Kind]domain.Date
 	formats   map[series.Kind]series.Format
 	counters  map[series.Kind]map[int]int
@@ -43,6 +44,11 @@ type document struct {
 	open          int64
 	left          map[string]*sums
 	roundingLeft  int64
+	// What was allocated and written off, the dates from which it is open and
+	// was written off, and what is relieved by rate.
+	allocated, off  int64
+	reopened, offOn domain.Date
+	relieved        map[string]sums
 }
 
 // sums is net and tax of one rate, in pence.
@@ -65,6 +71,7 @@ func newModel() *model {
 		gone:      map[uuid.UUID]bool{},
 		issued:    map[uuid.UUID]*document{},
 		notes:     map[uuid.UUID]bool{},
+		funds:     map[domain.StreamID]*fund{},
 		last:      map[series.Kind]domain.Date{},
 		formats: map[series.Kind]series.Format{
 			series.Invoice: {Prefix: "INV-", Width: 5}, series.Credit: {Prefix: "CN-", Width: 5},

@@ -169,7 +169,7 @@ func TestEveryCommandHasNoClock(t *testing.T) {
 }
 
 func TestEvolveUnknownKind(t *testing.T) {
-	if _, err := rules.Evolve("payment", nil, &invoice.Drafted{}); !errors.Is(err, codec.ErrUnknownType) {
+	if _, err := rules.Evolve("parcel", nil, &invoice.Drafted{}); !errors.Is(err, codec.ErrUnknownType) {
 		t.Errorf("Evolve: %v", err)
 	}
 	_, err := rules.Evolve(domain.KindInvoice, nil, &invoice.Approved{})

@@ -27,6 +27,8 @@ type batch struct {
 	taxes     map[taxKey]*taxSums
 	open      map[openKey]*int64
 	drawn     map[series.Kind]*drawn
+	funds     map[int64]*fundsRow // by document
+	uses      map[useKey]*use
 
 	contents map[int64][]any // rows by document: the newest counts
 	fresh    map[int64]bool  // documents whose contents have no row yet
@@ -46,6 +48,8 @@ func newBatch(ctx context.Context, w *writer) *batch {
 		taxes:     map[taxKey]*taxSums{},
 		open:      map[openKey]*int64{},
 		drawn:     map[series.Kind]*drawn{},
+		funds:     map[int64]*fundsRow{},
+		uses:      map[useKey]*use{},
 		contents:  map[int64][]any{},
 		fresh:     map[int64]bool{},
 	}
@@ -158,7 +162,7 @@ func (b *batch) openOn(due domain.Date, currency string) (*int64, error) {
 // write writes what changed. Rows go in the order of their keys: that is the
 // quickest, and two engines meet the same rows in the same order.
 func (b *batch) write() error {
-	for _, step := range []func() error{b.writeDocuments, b.writePeople, b.writeSums, b.writeSeries} {
+	for _, step := range []func() error{b.writeDocuments, b.writePeople, b.writeSums, b.writeFunds, b.writeSeries} {
 		if err := step(); err != nil {
 			return err
 		}

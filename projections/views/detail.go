@@ -49,6 +49,19 @@ type Document struct {
 	Reason string `json:"reason,omitempty"`
 	Note   string `json:"note,omitempty"`
 	Terms  string `json:"terms,omitempty"`
+	// Allocated, WrittenOff, Recovered (of what was written off) and Relieved (tax
+	// on what is written off) are an invoice's, and Payments are the payments and
+	// credit notes that were allocated to it.
+	Allocated  string       `json:"allocated,omitempty"`
+	WrittenOff string       `json:"written_off,omitempty"`
+	Recovered  string       `json:"recovered,omitempty"`
+	Relieved   string       `json:"relieved,omitempty"`
+	Payments   []Allocation `json:"payments,omitempty"`
+	// Free and Refunded say what became of a credit note's excess, and
+	// Allocations what it is allocated to.
+	Free        string       `json:"free,omitempty"`
+	Refunded    string       `json:"refunded,omitempty"`
+	Allocations []Allocation `json:"allocations,omitempty"`
 	// CreditNotes are those on this invoice, in the order of their entry.
 	CreditNotes []Summary `json:"credit_notes,omitempty"`
 }
@@ -103,6 +116,9 @@ func (q *Queries) Document(ctx context.Context, stream domain.StreamID, asOf dom
 }
 
 func readDocument(ctx context.Context, tx Tx, stream domain.StreamID, asOf domain.Date) (*Document, error) {
+	if stream.Kind == domain.KindPayment {
+		return nil, unknownDocument(stream.String())
+	}
 	var row document
 	var eventType string
 	var version uint
@@ -127,6 +143,9 @@ func readDocument(ctx context.Context, tx Tx, stream domain.StreamID, asOf domai
 		return nil, err
 	}
 	if err := doc.fill(event, &row); err != nil {
+		return nil, err
+	}
+	if err := doc.settle(ctx, tx, row); err != nil {
 		return nil, err
 	}
 	if stream.Kind != domain.KindInvoice {

@@ -60,8 +60,8 @@ func unknownCustomer(name string) *projections.Fault {
 
 // FindDocument finds the document that a person names: by our number, by ext:
 // and its external reference, or by at least four digits that only its id begins
-// with. A kind, if not empty, leaves only documents of that kind. *Ambiguous;
-// fault unknown-document.
+// with. A kind, if not empty, leaves only documents of that kind; payments are
+// documents here. *Ambiguous; faults unknown-document, unknown-payment.
 func (q *Queries) FindDocument(ctx context.Context, name string, kind domain.Kind) (s Summary, err error) {
 	err = q.reader.Read(ctx, func(tx Tx) error {
 		found, err := lookUpDocument(ctx, tx, name, kind)
@@ -70,6 +70,9 @@ func (q *Queries) FindDocument(ctx context.Context, name string, kind domain.Kin
 		}
 		switch len(found) {
 		case 0:
+			if kind == domain.KindPayment {
+				return unknownPayment(name)
+			}
 			return unknownDocument(name)
 		case 1:
 			s, err = found[0].summary("")

@@ -11,8 +11,10 @@ import (
 	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/domain/credit"
 	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/domain/funds"
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/money"
+	"github.com/daybook-ledger/daybook/domain/payment"
 	"github.com/daybook-ledger/daybook/domain/series"
 	"github.com/daybook-ledger/daybook/ledger/commit"
 )
@@ -79,7 +81,16 @@ func (b *batch) foldEvent(p place) error {
 		return b.foldProfile(p, e.Country, e.Personal)
 	case *customer.Changed:
 		return b.foldProfile(p, e.Country, e.Personal)
-	case *customer.Credited, *invoice.Approved, *invoice.Discarded, *invoice.Credited:
+	case *customer.CreditMoved, *payment.ClaimPaid, *payment.ClaimReopened:
+		return nil // posted by the event of the funds
+	case *payment.Received:
+		return b.foldPayment(p, e)
+	case *payment.Reversed:
+		return b.foldReversal(p, e)
+	case *funds.Allocated, *funds.Released, *funds.Refunded, *funds.Drawn:
+		return b.foldFunds(p)
+	case *customer.Credited, *invoice.Approved, *invoice.Discarded, *invoice.Credited,
+		*invoice.Allocated, *invoice.Unallocated, *invoice.WrittenOff, *invoice.Relieved, *invoice.Recovered:
 		return b.foldStep(p)
 	case *invoice.Drafted:
 		return b.foldDraft(p, &e.Content, e.Totals.Net, e.Totals.Tax, e.Totals.Gross, e.Totals.Due)
@@ -132,8 +143,8 @@ func (b *batch) exec(query string, args ...any) error {
 	return err
 }
 
-// foldProfile keeps what is known of a customer. Drafts bear the customer's
-// current name; what was issued keeps its own.
+// foldProfile keeps what is known of a customer. Drafts and payments bear the
+// customer's current name; what was issued keeps its own.
 func (b *batch) foldProfile(p place, country string, profile *customer.Profile) error {
 	id := p.event.Stream.ID
 	if p.event.Revision == 1 {
@@ -149,15 +160,27 @@ func (b *batch) foldProfile(p place, country string, profile *customer.Profile) 
 	if row.name() == before {
 		return nil
 	}
-	return b.renameDrafts(id, row.name())
+	for kind, stages := range renamed {
+		if err := b.rename(kind, stages, id, row.name()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func (b *batch) renameDrafts(id uuid.UUID, name string) error {
+// renamed are the two stages of each kind in which a document bears its
+// customer's current name.
+var renamed = map[domain.Kind][2]invoice.Status{
+	domain.KindInvoice: {invoice.StatusDraft, invoice.StatusApproved},
+	domain.KindPayment: {invoice.Status(payment.StatusReceived), invoice.Status(payment.StatusReversed)},
+}
+
+func (b *batch) rename(kind domain.Kind, stages [2]invoice.Status, id uuid.UUID, name string) error {
 	s, err := b.w.stmt(b.ctx, `SELECT `+documentColumns+` FROM documents WHERE customer = $1 AND kind = $2 AND status IN ($3, $4)`)
 	if err != nil {
 		return err
 	}
-	rows, err := s.QueryContext(b.ctx, id[:], string(domain.KindInvoice), string(invoice.StatusDraft), string(invoice.StatusApproved))
+	rows, err := s.QueryContext(b.ctx, id[:], string(kind), string(stages[0]), string(stages[1]))
 	if err != nil {
 		return err
 	}
@@ -175,7 +198,7 @@ func (b *batch) renameDrafts(id uuid.UUID, name string) error {
 		return err
 	}
 	for _, d := range b.documents {
-		if d.customer == id && (d.stage == invoice.StatusDraft || d.stage == invoice.StatusApproved) {
+		if d.customer == id && d.stream.Kind == kind && (d.stage == stages[0] || d.stage == stages[1]) {
 			d.name, d.changed = name, true
 		}
 	}
@@ -258,7 +281,7 @@ func (b *batch) sumCustomer(entry account.Entry, posting account.Posting, curren
 	if row.receivable, err = add(row.receivable, posting.Amount.Minor()); err != nil {
 		return err
 	}
-	d, err := b.document(domain.StreamID{Kind: domain.KindInvoice, ID: posting.Invoice})
+	d, err := b.document(posting.Item)
 	if err != nil {
 		return err
 	}

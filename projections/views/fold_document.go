@@ -90,6 +90,9 @@ func (b *batch) foldCredit(p place, e *credit.Issued) error {
 	d.number, d.reference = e.Number, e.Content.Reference
 	d.date, d.imported = e.Date, e.Imported
 	d.customer, d.invoice = e.Content.Customer, e.Invoice
+	if e.Excess.Sign() > 0 {
+		b.funds[d.seq] = &fundsRow{amount: e.Excess.Minor(), free: e.Excess.Minor()}
+	}
 	if e.Personal != nil {
 		d.name = buyerName(e.Personal.Buyer)
 	}
@@ -122,8 +125,30 @@ func (b *batch) foldStep(p place) error {
 		d.stage = invoice.StatusDiscarded
 	case *invoice.Credited:
 		d.credited, err = add(d.credited, e.Applied.Minor())
+	case *invoice.WrittenOff:
+		d.writtenOff, err = add(d.writtenOff, e.Amount.Minor())
+	case *invoice.Relieved:
+		return d.relieve(e.Relief, +1)
+	case *invoice.Recovered:
+		if d.writtenOff, err = add(d.writtenOff, -e.Amount.Minor()); err != nil {
+			return err
+		}
+		if d.recovered, err = add(d.recovered, e.Amount.Minor()); err != nil {
+			return err
+		}
+		return d.relieve(e.Relief, -1)
 	}
 	return err
+}
+
+// relieve adds to the tax that is relieved, or takes off it.
+func (d *document) relieve(relief []invoice.RateSum, sign int64) (err error) {
+	for _, r := range relief {
+		if d.relieved, err = add(d.relieved, sign*r.Tax.Minor()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (b *batch) foldSeries(p place) error {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/invoice"
+	"github.com/daybook-ledger/daybook/domain/payment"
 )
 
 // Limits of lists.
@@ -24,7 +25,8 @@ const (
 // Filter says which documents to list, in which order. The zero Filter lists
 // the newest first, invoices and credit notes.
 type Filter struct {
-	// Kind is domain.KindInvoice or KindCredit, or empty for both.
+	// Kind is domain.KindInvoice or KindCredit, or empty for both; Payments lists
+	// payments.
 	Kind domain.Kind
 	// Status lists the statuses to show; empty for all.
 	Status []invoice.Status
@@ -40,6 +42,8 @@ type Filter struct {
 	// Overdue is set, only those are listed.
 	AsOf    domain.Date
 	Overdue bool
+	// Free leaves only payments of which an amount is free.
+	Free bool
 	// Sort is number, date, due, total, customer or recorded, with a leading
 	// hyphen for descending; empty means -recorded.
 	Sort string
@@ -112,8 +116,19 @@ type shelf struct {
 	status invoice.Status
 }
 
+// paymentStatuses are the statuses of payments.
+var paymentStatuses = []invoice.Status{invoice.Status(payment.StatusReceived), invoice.Status(payment.StatusReversed)}
+
 func (f Filter) shelves() []shelf {
 	var all []shelf
+	if f.Kind == domain.KindPayment {
+		for _, status := range paymentStatuses {
+			if len(f.Status) == 0 || slices.Contains(f.Status, status) {
+				all = append(all, shelf{f.Kind, status})
+			}
+		}
+		return all
+	}
 	for _, status := range invoice.Statuses() {
 		if len(f.Status) > 0 && !slices.Contains(f.Status, status) {
 			continue
@@ -134,9 +149,13 @@ func (f Filter) check() (order, key, int, error) {
 	if err != nil {
 		return order{}, key{}, 0, err
 	}
+	statuses := invoice.Statuses()
+	if f.Kind == domain.KindPayment {
+		statuses = paymentStatuses
+	}
 	for _, status := range f.Status {
-		if !slices.Contains(invoice.Statuses(), status) {
-			return order{}, key{}, 0, fault("invalid-status", "%.40q is not a status", "one of draft, approved, discarded, issued, part-paid, paid, credited", status)
+		if !slices.Contains(statuses, status) {
+			return order{}, key{}, 0, fault("invalid-status", "%.40q is not a status", "one of "+strings.Join(texts(statuses), ", "), status)
 		}
 	}
 	if err := searchText(f.Search); err != nil {
@@ -148,6 +167,14 @@ func (f Filter) check() (order, key, int, error) {
 	}
 	after, err := o.parseToken(f.After)
 	return o, after, limit, err
+}
+
+func texts[T ~string](all []T) []string {
+	list := make([]string, len(all))
+	for i, t := range all {
+		list[i] = string(t)
+	}
+	return list
 }
 
 // narrow is how many rows are sorted rather than read in order.
@@ -221,6 +248,9 @@ func (f Filter) where(s shelf, o order, filterDrives bool) (w where) {
 	}
 	if f.Overdue {
 		w.add("open <> 0 AND "+loose("due")+" < ?", string(f.AsOf))
+	}
+	if f.Free {
+		w.add("EXISTS (SELECT 1 FROM funds WHERE funds.document = documents.seq AND funds.free <> 0)")
 	}
 	return w
 }

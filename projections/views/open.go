@@ -23,8 +23,8 @@ type OpenFilter struct {
 	After string
 }
 
-// OpenItems are invoices of which an amount is open, and the sums of all such
-// invoices, not only of those on this page.
+// OpenItems are what customers owe, item by item, and the sums of all items, not
+// only of those on this page.
 type OpenItems struct {
 	AsOf  domain.Date `json:"as_of"`
 	Items []OpenItem  `json:"items"`
@@ -32,7 +32,8 @@ type OpenItems struct {
 	Next  string      `json:"next,omitempty"`
 }
 
-// OpenItem is an invoice of which an amount is open.
+// OpenItem is an invoice of which an amount is open, or a reversed payment of
+// which an amount is to be paid back.
 type OpenItem struct {
 	Summary
 	// DaysOverdue is 0 up to and on the due date.

@@ -12,7 +12,7 @@ import (
 
 // Summary is a document in a list. Amounts are decimal texts in its currency.
 type Summary struct {
-	// Kind is invoice or credit.
+	// Kind is invoice or credit, or payment.
 	Kind domain.Kind `json:"kind"`
 	ID   uuid.UUID   `json:"id"`
 	// Number is empty until issue.

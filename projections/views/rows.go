@@ -21,9 +21,12 @@ var (
 	documentsTable = table{"documents", 1, []string{
 		"seq", "kind", "id", "status", "number", "reference", "customer", "name", "name_key", "date", "due",
 		"currency", "net", "tax", "gross", "payable", "open", "credited", "invoice", "imported", "recorded", "search",
+		"written_off", "recovered", "relieved",
 	}}
-	contentsTable  = table{"contents", 1, []string{"document", "type", "version", "facts", "personal"}}
-	customersTable = table{"customers", 1, []string{
+	fundsTable       = table{"funds", 1, []string{"document", "amount", "free", "refunded", "drawn", "reversed", "reason"}}
+	allocationsTable = table{"allocations", 2, []string{"source", "target", "amount", "date"}}
+	contentsTable    = table{"contents", 1, []string{"document", "type", "version", "facts", "personal"}}
+	customersTable   = table{"customers", 1, []string{
 		"id", "seq", "name", "name_key", "reference", "country", "profile", "registered", "search",
 	}}
 	balancesTable = table{"customer_balances", 2, []string{"customer", "currency", "receivable", "credit"}}
@@ -50,7 +53,7 @@ type document struct {
 
 	seq                            int64
 	stream                         domain.StreamID
-	stage                          invoice.Status // draft, approved, discarded or issued
+	stage                          invoice.Status // draft, approved, discarded or issued; a payment's status
 	number, reference              string
 	customer                       uuid.UUID
 	name                           string
@@ -61,6 +64,8 @@ type document struct {
 	invoice                        uuid.UUID
 	imported                       bool
 	recorded                       int64
+	// What was written off and not taken back; what was; tax relieved now.
+	writtenOff, recovered, relieved int64
 }
 
 // status derives where a document stands from what was taken off it.
@@ -69,9 +74,12 @@ func (d *document) status() invoice.Status {
 		return d.stage
 	}
 	amount := func(minor int64) money.Amount { return money.New(minor, money.Currency{}) }
-	// What is neither open nor credited was allocated.
-	return invoice.StatusOf(amount(d.payable), amount(d.open), amount(d.payable-d.open-d.credited), amount(d.credited))
+	return invoice.StatusOf(amount(d.payable), amount(d.open), amount(d.allocated()), amount(d.credited), amount(d.writtenOff))
 }
+
+// allocated is what was paid of an invoice: what is neither open nor credited
+// nor written off.
+func (d *document) allocated() int64 { return d.payable - d.open - d.credited - d.writtenOff }
 
 func (d *document) values() []any {
 	var credited any
@@ -82,11 +90,13 @@ func (d *document) values() []any {
 		d.seq, string(d.stream.Kind), d.stream.ID[:], string(d.status()), d.number, d.reference, d.customer[:],
 		d.name, fold(d.name), string(d.date), string(d.due), d.currency, d.net, d.tax, d.gross, d.payable, d.open,
 		d.credited, credited, flag(d.imported), d.recorded, searchable(d.number, d.reference, d.name),
+		d.writtenOff, d.recovered, d.relieved,
 	}
 }
 
 const documentColumns = `seq, kind, id, status, number, reference, customer, name, date, due, currency,
-	net, tax, gross, payable, open, credited, invoice, imported, recorded`
+	net, tax, gross, payable, open, credited, invoice, imported, recorded,
+	written_off, recovered, relieved`
 
 type scanner interface{ Scan(into ...any) error }
 
@@ -95,14 +105,14 @@ func (d *document) scan(s scanner) error {
 	var imported int64
 	if err := s.Scan(&d.seq, &d.stream.Kind, &d.stream.ID, &d.stage, &d.number, &d.reference, &d.customer, &d.name,
 		&d.date, &d.due, &d.currency, &d.net, &d.tax, &d.gross, &d.payable, &d.open, &d.credited, &credited,
-		&imported, &d.recorded); err != nil {
+		&imported, &d.recorded, &d.writtenOff, &d.recovered, &d.relieved); err != nil {
 		return err
 	}
 	copy(d.invoice[:], credited)
 	d.imported = imported != 0
 	d.stored = true
 	switch d.stage { // what was derived is derived again
-	case invoice.StatusPartPaid, invoice.StatusPaid, invoice.StatusCredited:
+	case invoice.StatusPartPaid, invoice.StatusPaid, invoice.StatusCredited, invoice.StatusUncollectible:
 		d.stage = invoice.StatusIssued
 	}
 	return nil

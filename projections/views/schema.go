@@ -16,7 +16,7 @@ type migration struct {
 }
 
 // Version is the schema's version: the number of migrations.
-const Version = 1
+const Version = 2
 
 var migrations = [Version]migration{{
 	tables: []string{
@@ -89,7 +89,35 @@ var migrations = [Version]migration{{
 		`CREATE INDEX entries_document ON entries (document)`,
 		`CREATE INDEX postings_account ON postings (account, date, position, entry)`,
 	},
+}, {
+	// Payments are rows of documents. What credit notes left to their customers
+	// was not kept in full before: so what there is is emptied, and follows from
+	// the log again when the view next catches up.
+	tables: append([]string{
+		`ALTER TABLE documents ADD COLUMN written_off INT8 NOT NULL DEFAULT 0`,
+		`ALTER TABLE documents ADD COLUMN recovered INT8 NOT NULL DEFAULT 0`,
+		`ALTER TABLE documents ADD COLUMN relieved INT8 NOT NULL DEFAULT 0`,
+		`CREATE TABLE funds (document INT8 NOT NULL PRIMARY KEY, amount INT8 NOT NULL, free INT8 NOT NULL,
+			refunded INT8 NOT NULL, drawn INT8 NOT NULL, reversed TEXT NOT NULL, reason TEXT NOT NULL)`,
+		`CREATE TABLE allocations (source INT8 NOT NULL, target INT8 NOT NULL, amount INT8 NOT NULL,
+			date TEXT NOT NULL, PRIMARY KEY (source, target)) /*clustered*/`,
+	}, emptied(
+		"books", "roles", "series", "series_counters", "customers", "customer_balances", "documents", "contents",
+		"activity", "entries", "postings", "account_days", "account_balances", "open_days", "tax_months",
+	)...),
+	indexes: []string{
+		`CREATE INDEX allocations_target ON allocations (target)`,
+	},
 }}
+
+// emptied gives the statements that empty tables, and begin the log again.
+func emptied(tables ...string) []string {
+	statements := []string{`UPDATE view_cursor SET epoch = 0, page = 0, size = 0, root = '', edge = '', events = 0`}
+	for _, table := range tables {
+		statements = append(statements, "DELETE FROM "+table)
+	}
+	return statements
+}
 
 // Migrate brings the schema up to Version, one migration after the other, in one
 // transaction, beside other processes that do the same. projections.ErrNewer

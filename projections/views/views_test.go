@@ -32,11 +32,16 @@ func TestWordsOfTheSchema(t *testing.T) {
 				name, _, _ = strings.Cut(name, " ")
 				defined[name] = statement
 			}
+			if more, found := strings.CutPrefix(statement, "ALTER TABLE "); found {
+				name, column, _ := strings.Cut(more, " ADD COLUMN ")
+				defined[name] += " " + column
+			}
 		}
 	}
 	for _, written := range []table{
 		documentsTable, contentsTable, customersTable, balancesTable, activityTable, entriesTable, postingsTable,
 		daysTable, accountsTable, openTable, taxTable, booksTable, rolesTable, seriesTable, countersTable,
+		fundsTable, allocationsTable,
 	} {
 		statement := defined[written.name]
 		for _, column := range written.columns {

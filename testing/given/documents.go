@@ -12,8 +12,10 @@ import (
 	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/domain/credit"
 	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/domain/funds"
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/money"
+	"github.com/daybook-ledger/daybook/domain/payment"
 	"github.com/daybook-ledger/daybook/domain/tax"
 )
 
@@ -120,6 +122,15 @@ func Credit(note, name, buyer string, lines ...invoice.Line) *credit.Issue {
 // the credit note ID(note), with the date Today.
 func OnAccount(note, buyer string, lines ...invoice.Line) *credit.Issue {
 	return &credit.Issue{ID: ID(note), Content: creditContent(buyer, lines), Date: Today, Reason: "goodwill"}
+}
+
+// Receive is the command that enters the payment ID(name) of the customer
+// ID(payer), of an amount in pounds, with the date Today.
+func Receive(name, payer, amount string) *payment.Receive {
+	return &payment.Receive{
+		ID: ID(name), Customer: ID(payer), Amount: GBP(amount), Date: Today,
+		Method: "bank", Personal: &funds.Text{Text: "thanks"},
+	}
 }
 
 func creditContent(buyer string, lines []invoice.Line) invoice.Content {

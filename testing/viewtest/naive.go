@@ -14,6 +14,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain/customer"
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/money"
+	"github.com/daybook-ledger/daybook/domain/payment"
 	"github.com/daybook-ledger/daybook/domain/tax"
 	"github.com/daybook-ledger/daybook/projections/views"
 	"github.com/daybook-ledger/daybook/testing/given"
@@ -29,6 +30,7 @@ func agree(t tester, s Store, b *given.Book) {
 	agreeTax(t, s, b)
 	agreeJournal(t, s, b)
 	agreeActivity(t, s, b)
+	agreePayments(t, s, b)
 }
 
 func text(minor int64) string { return money.New(minor, given.Pounds).String() }
@@ -68,6 +70,9 @@ func agreeDocuments(t tester, s Store, b *given.Book) {
 			}
 			same(t, id.String(), []any{d.Number, d.Date, d.Customer, d.Invoice, d.Due, d.Status},
 				[]any{state.Number, state.Date, state.Customer, state.Invoice, state.Amount.String(), "issued"})
+		case payment.State: // what is to be paid back of it is open
+			open += state.Open.Minor()
+			continue
 		default:
 			continue
 		}
@@ -99,7 +104,7 @@ func agreeInvoice(t tester, d views.Summary, state invoice.State) {
 	same(t, "invoice "+d.Number,
 		[]any{d.Status, d.Customer, d.Number, d.Date, d.DueDate, d.Due, d.Open},
 		[]any{
-			invoice.StatusOf(state.Due, state.Open, state.Allocated, state.Credited), state.Customer, state.Number,
+			invoice.StatusOf(state.Due, state.Open, state.Allocated, state.Credited, state.WrittenOff), state.Customer, state.Number,
 			state.Date, state.DueDate, state.Due.String(), state.Open.String(),
 		})
 }
@@ -120,6 +125,9 @@ func agreeCustomers(t tester, s Store, b *given.Book) {
 	for _, state := range b.States() {
 		if i, is := state.(invoice.State); is {
 			owed[i.Customer] += i.Open.Minor()
+		}
+		if p, is := state.(payment.State); is {
+			owed[p.Customer] += p.Open.Minor()
 		}
 	}
 	var credits int64
@@ -218,6 +226,10 @@ func agreeTax(t tester, s Store, b *given.Book) {
 				count(e.Date, e.Totals.Breakdown, +1)
 			case *credit.Issued:
 				count(e.Date, e.Totals.Breakdown, -1)
+			case *invoice.Relieved:
+				count(e.Date, subtotals(e.Relief), -1)
+			case *invoice.Recovered:
+				count(e.Date, subtotals(e.Relief), +1)
 			}
 		}
 	}

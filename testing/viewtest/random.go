@@ -24,6 +24,7 @@ type chance struct {
 	book      *given.Book
 	customers []uuid.UUID
 	invoices  []uuid.UUID
+	funds     []domain.StreamID
 	made      int
 }
 
@@ -47,6 +48,7 @@ func RandomBook(t *rapid.T, commands int) *given.Book {
 		rapid.SampledFrom([]func(){
 			c.register, c.change, c.draft, c.edit, c.approve, c.issue, c.issue, c.discard,
 			c.enter, c.enter, c.enter, c.credit, c.credit, c.credit, c.onAccount, c.number,
+			c.receive, c.receive, c.receive, c.allocate, c.allocate, c.release, c.refund, c.reverse, c.writeOff,
 		}).Draw(t, "step")()
 	}
 	return b
@@ -172,12 +174,18 @@ func (c *chance) credit() {
 	content := c.content(state.(invoice.State).Customer)
 	content.Lines = content.Lines[:1]
 	content.PricesIncludeTax = state.(invoice.State).PricesIncludeTax
-	c.do(&credit.Issue{ID: c.id("credit"), Invoice: id, Content: content, Date: c.today()})
+	c.issueCredit(&credit.Issue{ID: c.id("credit"), Invoice: id, Content: content, Date: c.today()})
 }
 
 func (c *chance) onAccount() {
 	content := c.content(c.customer())
-	c.do(&credit.Issue{ID: c.id("credit"), Content: content, Date: c.today(), Reason: "goodwill"})
+	c.issueCredit(&credit.Issue{ID: c.id("credit"), Content: content, Date: c.today(), Reason: "goodwill"})
+}
+
+func (c *chance) issueCredit(command *credit.Issue) {
+	if c.do(command) {
+		c.funds = append(c.funds, command.Stream())
+	}
 }
 
 func (c *chance) number() {

@@ -65,6 +65,8 @@ func Run(t *testing.T, engine func(t *testing.T) Engine) {
 		"List/BadInput":             testBadInput,
 		"List/Customers":            testCustomers,
 		"Find/Names":                testFind,
+		"List/Payments":             testPayments,
+		"Schema/FromTheFirst":       testFirstVersion,
 		"Reports/AgingAndOverdue":   testAging,
 		"Reports/TaxMonths":         testTaxMonths,
 		"Reports/JournalFilters":    testJournal,
@@ -146,6 +148,11 @@ func everything(t tester, s Store) string {
 		answers["document "+stream.String()] = must[*views.Document](t)(s.Document(ctx, stream, "2026-06-01"))
 		answers["activity "+stream.String()] = must[[]views.Happening](t)(s.Activity(ctx, stream))
 	}
+	payments := must[views.PaymentPage](t)(s.Payments(ctx, views.Filter{Limit: views.MaxLimit}))
+	for _, p := range payments.Payments {
+		answers["payment "+p.ID.String()] = must[*views.PaymentDetail](t)(s.Payment(ctx, p.ID))
+	}
+	answers["payments"] = payments
 	answers["customers"] = must[views.CustomerPage](t)(s.Customers(ctx, views.CustomerFilter{Limit: views.MaxLimit}))
 	answers["open"] = must[views.OpenItems](t)(s.OpenItems(ctx, views.OpenFilter{AsOf: "2026-06-01", Limit: views.MaxLimit}))
 	answers["tax"] = must[views.TaxReport](t)(s.TaxReport(ctx, "", ""))

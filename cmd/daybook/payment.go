@@ -1,0 +1,531 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/funds"
+	"github.com/daybook-ledger/daybook/domain/invoice"
+	"github.com/daybook-ledger/daybook/domain/money"
+	"github.com/daybook-ledger/daybook/domain/payment"
+	"github.com/daybook-ledger/daybook/projections/views"
+)
+
+func (a *app) paymentCommand() *cobra.Command {
+	return a.group("payment", "Receive, allocate, refund and look up payments",
+		a.paymentReceive(), a.paymentAllocate(), a.paymentUnallocate(), a.paymentRefund(), a.paymentReverse(),
+		a.paymentList(), a.paymentShow())
+}
+
+// paymentChanged is the answer of a command that changed a payment.
+type paymentChanged struct {
+	views.Payment
+	change
+}
+
+// enterFunds gives a command about a payment or a credit note to the book, and
+// tells what became of it.
+func (s *session) enterFunds(ctx context.Context, verb string, command domain.Command) error {
+	source := command.Stream()
+	if source.Kind == domain.KindCredit {
+		return s.enterCredit(ctx, verb, command)
+	}
+	done, err := s.enter(ctx, command, nil)
+	if err != nil {
+		return err
+	}
+	v, err := s.views(ctx)
+	if err != nil {
+		return err
+	}
+	p, err := v.Payment(ctx, source.ID)
+	if err != nil {
+		return err
+	}
+	return s.app.answer(paymentChanged{p.Payment, done}, func(w io.Writer) {
+		fmt.Fprintf(w, "%s the payment %s of %s: %s %s, %s allocated, %s free (position %d%s).\n", verb, short(p.ID),
+			oneLine(payer(p.Payment)), p.Amount, p.Currency, p.Allocated, p.Free, done.Position, again(done))
+	})
+}
+
+// enterCredit is enterFunds for what a credit note left to its customer.
+func (s *session) enterCredit(ctx context.Context, verb string, command domain.Command) error {
+	done, err := s.enter(ctx, command, nil)
+	if err != nil {
+		return err
+	}
+	v, err := s.views(ctx)
+	if err != nil {
+		return err
+	}
+	doc, err := v.Document(ctx, command.Stream(), s.app.today())
+	if err != nil {
+		return err
+	}
+	return s.app.answer(struct {
+		views.Summary
+		Free     string `json:"free"`
+		Refunded string `json:"refunded"`
+		change
+	}{doc.Summary, doc.Free, doc.Refunded, done}, func(w io.Writer) {
+		fmt.Fprintf(w, "%s the credit of %s for %s: %s %s free (position %d%s).\n", verb, doc.Number,
+			oneLine(nameOf(doc.Summary)), doc.Free, doc.Currency, done.Position, again(done))
+	})
+}
+
+func again(c change) string {
+	if c.Repeated {
+		return ", already entered"
+	}
+	return ""
+}
+
+func payer(p views.Payment) string {
+	if p.CustomerName == "" {
+		return "(erased)"
+	}
+	return p.CustomerName
+}
+
+// shares reads --invoice flags: NAME, or NAME=AMOUNT.
+func (s *session) shares(ctx context.Context, texts []string) ([]payment.Share, error) {
+	var all []payment.Share
+	for _, text := range texts {
+		name, amount, given := cutLast(text)
+		found, err := s.item(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		share := payment.Share{Target: found}
+		if given {
+			if share.Amount, err = s.amount(ctx, amount); err != nil {
+				return nil, err
+			}
+		}
+		all = append(all, share)
+	}
+	return all, nil
+}
+
+// cutLast cuts at the last equals sign: names may have others.
+func cutLast(text string) (name, amount string, found bool) {
+	if at := strings.LastIndexByte(text, '='); at >= 0 {
+		return text[:at], text[at+1:], true
+	}
+	return text, "", false
+}
+
+// item finds what can be paid: an invoice, or a reversed payment.
+func (s *session) item(ctx context.Context, name string) (domain.StreamID, error) {
+	found, err := s.document(ctx, name, domain.KindInvoice)
+	if err == nil {
+		return invoice.Stream(found.ID), nil
+	}
+	if told := explain(err, false); told.code != "unknown-document" {
+		return domain.StreamID{}, err
+	}
+	v, errViews := s.views(ctx)
+	if errViews != nil {
+		return domain.StreamID{}, errViews
+	}
+	if paid, errPayment := v.FindDocument(ctx, name, domain.KindPayment); errPayment == nil {
+		return payment.Stream(paid.ID), nil
+	}
+	return domain.StreamID{}, err
+}
+
+// amount reads an amount in the book's currency.
+func (s *session) amount(ctx context.Context, text string) (money.Amount, error) {
+	currency, err := s.currency(ctx)
+	if err != nil {
+		return money.Amount{}, err
+	}
+	return numeral(text).amount(currency)
+}
+
+// fundsNamed finds the payment or credit note that a person names.
+func (s *session) fundsNamed(ctx context.Context, name string) (views.Summary, error) {
+	v, err := s.views(ctx)
+	if err != nil {
+		return views.Summary{}, err
+	}
+	return v.FindFunds(ctx, name)
+}
+
+const (
+	useInvoice = "allocate to this `INVOICE`, or INVOICE=AMOUNT; may be repeated. Without an amount: as much as is open"
+	useDate    = "the `DATE` %s (default today)"
+	useMethod  = "how it was paid, a `WORD` such as bank or card that names no person"
+	useText    = "the reference `TEXT` that stood on it; it is kept as personal data"
+)
+
+func (a *app) paymentReceive() *cobra.Command {
+	var buyer, sum, date, method, reference, text string
+	var invoices []string
+	cmd := changing(&cobra.Command{
+		Use:   "receive",
+		Short: "Enter a payment, and allocate it",
+		Long: `Enter a payment. What --invoice does not allocate is kept as the customer's
+credit. Without --customer it is the customer's of the first --invoice.`,
+		Example: `  daybook payment receive --amount 120 --invoice INV-00007 --method bank --reference TX-4711
+  daybook payment receive --customer "Ada Lovelace" --amount 200 --invoice INV-00007=50 --invoice INV-00009`,
+		Args: cobra.NoArgs,
+		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, _ []string) error {
+			day, err := a.issueDate(date)
+			if err != nil {
+				return err
+			}
+			c := &payment.Receive{ID: s.newID(), Date: day, Method: method, Reference: reference, Personal: reading(text)}
+			if c.Amount, err = s.amount(ctx, sum); err != nil {
+				return err
+			}
+			if c.Allocations, err = s.shares(ctx, invoices); err != nil {
+				return err
+			}
+			if c.Customer, err = s.payer(ctx, buyer, invoices); err != nil {
+				return err
+			}
+			return s.enterFunds(ctx, "Received", c)
+		}),
+	})
+	flags := cmd.Flags()
+	flags.StringVar(&buyer, "customer", "", "who paid: a `NAME`, the beginning of an id, or ext:REFERENCE")
+	flags.StringVar(&sum, "amount", "", "the `AMOUNT`, in the book's currency")
+	flags.StringArrayVar(&invoices, "invoice", nil, useInvoice)
+	flags.StringVar(&date, "date", "", fmt.Sprintf(useDate, "of the payment and its allocations"))
+	flags.StringVar(&method, "method", "", useMethod)
+	flags.StringVar(&reference, "reference", "", "the payment's `NAME` at the bank, unique: ext:NAME finds it. It names no person")
+	flags.StringVar(&text, "text", "", useText)
+	require(cmd, "amount")
+	return cmd
+}
+
+// require makes a flag one that must be given.
+func require(cmd *cobra.Command, flag string) {
+	if err := cmd.MarkFlagRequired(flag); err != nil {
+		panic(err) // the flag is defined by the caller
+	}
+}
+
+func reading(text string) *funds.Text {
+	if text == "" {
+		return nil
+	}
+	return &funds.Text{Text: text}
+}
+
+// payer is the customer who is named, or else that of the first invoice.
+func (s *session) payer(ctx context.Context, buyer string, invoices []string) (uuid.UUID, error) {
+	if buyer != "" {
+		c, err := s.customer(ctx, buyer)
+		return c.ID, err
+	}
+	if len(invoices) == 0 {
+		return uuid.Nil, usage("who paid is not said: --customer, or --invoice")
+	}
+	name, _, _ := cutLast(invoices[0])
+	item, err := s.item(ctx, name)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	v, err := s.views(ctx)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	found, err := v.FindDocument(ctx, item.ID.String(), item.Kind)
+	return found.Customer, err
+}
+
+func (a *app) paymentAllocate() *cobra.Command {
+	return a.moving("allocate", "Use what is free of a payment or credit note for open invoices", "Allocated",
+		func(source domain.StreamID, shares []payment.Share, day domain.Date) domain.Command {
+			return &payment.Allocate{Source: source, Allocations: shares, Date: day}
+		})
+}
+
+func (a *app) paymentUnallocate() *cobra.Command {
+	return a.moving("unallocate", "Take allocations back: what was paid is open again, the money free", "Took back from",
+		func(source domain.StreamID, shares []payment.Share, day domain.Date) domain.Command {
+			return &payment.Unallocate{Source: source, Allocations: shares, Date: day}
+		})
+}
+
+// moving is a command that moves funds to open items, or back.
+func (a *app) moving(use, short, verb string, command func(domain.StreamID, []payment.Share, domain.Date) domain.Command) *cobra.Command {
+	var invoices []string
+	var date string
+	cmd := changing(&cobra.Command{
+		Use:   use + " PAYMENT",
+		Short: short,
+		Long: short + `.
+A payment is named by the beginning of its id, or ext: and its reference; a credit
+note by its number. What a reversed payment left to be paid back is named like an
+invoice, by the payment.`,
+		Example: "  daybook payment " + use + " ext:TX-4711 --invoice INV-00007=50\n  daybook payment " + use + " CN-00002 --invoice INV-00009",
+		Args:    cobra.ExactArgs(1),
+		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, args []string) error {
+			day, err := a.issueDate(date)
+			if err != nil {
+				return err
+			}
+			found, err := s.fundsNamed(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			shares, err := s.shares(ctx, invoices)
+			if err != nil {
+				return err
+			}
+			return s.enterFunds(ctx, verb, command(idOf(found), shares, day))
+		}),
+	})
+	flags := cmd.Flags()
+	how := useInvoice
+	if use == "unallocate" {
+		how = "take back from this `INVOICE`, or INVOICE=AMOUNT; may be repeated. Without an amount: all of it"
+	}
+	flags.StringArrayVar(&invoices, "invoice", nil, how)
+	flags.StringVar(&date, "date", "", fmt.Sprintf(useDate, "on which it counts"))
+	require(cmd, "invoice")
+	return cmd
+}
+
+func (a *app) paymentRefund() *cobra.Command {
+	var sum, date, method, text string
+	cmd := changing(&cobra.Command{
+		Use:   "refund PAYMENT",
+		Short: "Pay back what is free of a payment or credit note",
+		Example: `  daybook payment refund ext:TX-4711 --amount 20 --method bank
+  daybook payment refund CN-00002`,
+		Args: cobra.ExactArgs(1),
+		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, args []string) error {
+			day, err := a.issueDate(date)
+			if err != nil {
+				return err
+			}
+			found, err := s.fundsNamed(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			c := &payment.Refund{Source: idOf(found), Customer: found.Customer, Date: day, Method: method, Personal: reading(text)}
+			if sum != "" {
+				if c.Amount, err = s.amount(ctx, sum); err != nil {
+					return err
+				}
+			}
+			return s.enterFunds(ctx, "Refunded", c)
+		}),
+	})
+	flags := cmd.Flags()
+	flags.StringVar(&sum, "amount", "", "the `AMOUNT` (default all that is free)")
+	flags.StringVar(&date, "date", "", fmt.Sprintf(useDate, "of the refund"))
+	flags.StringVar(&method, "method", "", useMethod)
+	flags.StringVar(&text, "text", "", useText)
+	return cmd
+}
+
+func (a *app) paymentReverse() *cobra.Command {
+	var date, reason string
+	cmd := changing(&cobra.Command{
+		Use:   "reverse PAYMENT",
+		Short: "Take a payment back: a bank return, or a chargeback",
+		Long: `Take a payment back whole. What it paid is open again; what was refunded of it, or
+drawn on as the prepaid amount of an invoice, is to be paid back by the customer.`,
+		Example: `  daybook payment reverse ext:TX-4711 --reason "Returned by the bank"`,
+		Args:    cobra.ExactArgs(1),
+		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, args []string) error {
+			day, err := a.issueDate(date)
+			if err != nil {
+				return err
+			}
+			found, err := s.paymentNamed(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return s.enterFunds(ctx, "Reversed", &payment.Reverse{ID: found.ID, Date: day, Reason: reason})
+		}),
+	})
+	cmd.Flags().StringVar(&date, "date", "", fmt.Sprintf(useDate, "of the reversal"))
+	cmd.Flags().StringVar(&reason, "reason", "", "why, a `TEXT` that is kept for ever and should name no person")
+	return cmd
+}
+
+// paymentNamed finds the payment that a person names.
+func (s *session) paymentNamed(ctx context.Context, name string) (views.Summary, error) {
+	v, err := s.views(ctx)
+	if err != nil {
+		return views.Summary{}, err
+	}
+	return v.FindDocument(ctx, name, domain.KindPayment)
+}
+
+func (a *app) paymentList() *cobra.Command {
+	var f views.Filter
+	var statuses []string
+	var buyer, from, to string
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List, filter and search payments",
+		Args:  cobra.NoArgs,
+		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, _ []string) (err error) {
+			for _, status := range statuses {
+				f.Status = append(f.Status, invoice.Status(status))
+			}
+			if f.From, f.To, err = dates(from, to); err != nil {
+				return err
+			}
+			if buyer != "" {
+				c, err := s.customer(ctx, buyer)
+				if err != nil {
+					return err
+				}
+				f.Customer = c.ID
+			}
+			v, err := s.views(ctx)
+			if err != nil {
+				return err
+			}
+			page, err := v.Payments(ctx, f)
+			if err != nil {
+				return err
+			}
+			return a.answer(map[string]any{"payments": page.Payments, "next": page.Next}, func(w io.Writer) {
+				t := newTable("ID", "DATE", "CUSTOMER", "REFERENCE", "STATUS", ">AMOUNT", ">ALLOCATED", ">REFUNDED", ">FREE", "")
+				for _, p := range page.Payments {
+					t.add(short(p.ID), string(p.Date), payer(p), p.Reference, string(p.Status), p.Amount, p.Allocated, p.Refunded, p.Free, p.Currency)
+				}
+				t.write(w)
+				tellNext(w, page.Next)
+			})
+		}),
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&buyer, "customer", "", "only this `CUSTOMER`'s: a name, the beginning of an id, or ext:REFERENCE")
+	flags.StringVar(&from, "from", "", "only received on or after this `DATE`")
+	flags.StringVar(&to, "to", "", "only received on or before this `DATE`")
+	flags.StringVar(&f.Reference, "reference", "", "only this `REFERENCE`")
+	flags.StringVar(&f.Search, "search", "", "part of a reference or customer's name")
+	flags.StringVar(&f.Sort, "sort", "", "`ORDER`: date, total, customer or recorded, with a leading hyphen for descending (default -recorded)")
+	flags.BoolVar(&f.Free, "free", false, "only those of which an amount is free")
+	flags.StringSliceVar(&statuses, "status", nil, "only this `STATUS`: received or reversed; may be repeated")
+	flags.IntVar(&f.Limit, "limit", views.DefaultLimit, "how `MANY` at most, up to 1000")
+	flags.StringVar(&f.After, "after", "", "go on after the page whose \"next\" this `TOKEN` was")
+	complete(cmd, "status", []payment.Status{payment.StatusReceived, payment.StatusReversed})
+	complete(cmd, "sort", []string{"date", "-date", "total", "-total", "customer", "recorded"})
+	return cmd
+}
+
+func (a *app) paymentShow() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show PAYMENT",
+		Short: "Show a payment whole, and where the money went",
+		Args:  cobra.ExactArgs(1),
+		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, args []string) error {
+			found, err := s.paymentNamed(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			v, err := s.views(ctx)
+			if err != nil {
+				return err
+			}
+			p, err := v.Payment(ctx, found.ID)
+			if err != nil {
+				return err
+			}
+			return a.answer(map[string]any{"payment": p}, func(w io.Writer) { tellPayment(w, p) })
+		}),
+	}
+}
+
+func tellPayment(w io.Writer, p *views.PaymentDetail) {
+	t := newTable("", "")
+	t.add("Payment", p.ID.String())
+	for _, row := range [][2]string{
+		{"Status", string(p.Status)},
+		{"Reference", p.Reference},
+		{"Date", string(p.Date)},
+		{"Customer", payer(p.Payment)},
+		{"Method", p.Method},
+		{"Text", p.Text},
+		{"Reversed", string(p.Reversed)},
+		{"Reason", p.Reason},
+	} {
+		if row[1] != "" {
+			t.add(row[0], row[1])
+		}
+	}
+	t.write(w)
+	fmt.Fprintln(w)
+	sums := newTable("", ">")
+	for _, row := range [][2]string{
+		{"Amount", p.Amount},
+		{"Allocated", p.Allocated},
+		{"Refunded", p.Refunded},
+		{"Drawn as prepaid", p.Drawn},
+		{"Free", p.Free},
+		{"To be paid back", p.Open},
+	} {
+		if strings.Trim(row[1], "0.") != "" {
+			sums.add(row[0], row[1], p.Currency)
+		}
+	}
+	sums.write(w)
+	tellAllocations(w, "Allocated to", p.Allocations, p.Currency)
+	tellAllocations(w, "Paid back with", p.Payments, p.Currency)
+}
+
+// tellAllocations lists the other sides of allocations.
+func tellAllocations(w io.Writer, heading string, all []views.Allocation, currency string) {
+	if len(all) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\n%s\n", heading)
+	t := newTable("NUMBER", "ID", "DATE", "REFERENCE", ">AMOUNT", "")
+	for _, one := range all {
+		number := one.Number
+		if number == "" {
+			number = string(one.Kind)
+		}
+		t.add(number, short(one.ID), string(one.Date), one.Reference, one.Amount, currency)
+	}
+	t.write(w)
+}
+
+func (a *app) invoiceWriteOff() *cobra.Command {
+	var sum, date, reason string
+	cmd := a.docCommandIn("write-off", "Give up what is open of an invoice, tax included", "Wrote off",
+		func(ctx context.Context, s *session, found views.Summary) (domain.Command, error) {
+			day, err := s.app.issueDate(date)
+			if err != nil {
+				return nil, err
+			}
+			c := &invoice.WriteOff{ID: found.ID, Date: day, Reason: reason}
+			if sum != "" {
+				c.Amount, err = s.amount(ctx, sum)
+			}
+			return c, err
+		})
+	cmd.Flags().StringVar(&sum, "amount", "", "the `AMOUNT` (default all that is open)")
+	cmd.Flags().StringVar(&date, "date", "", fmt.Sprintf(useDate, "of the write-off"))
+	cmd.Flags().StringVar(&reason, "reason", "", "why, a `TEXT` that is kept for ever and should name no person")
+	return cmd
+}
+
+func (a *app) invoiceRelief() *cobra.Command {
+	var date, reason string
+	cmd := a.docCommand("relief", "Take the tax back on what was written off of an invoice", "Relieved the tax of",
+		func(s *session, found views.Summary) (domain.Command, error) {
+			day, err := s.app.issueDate(date)
+			return &invoice.Relieve{ID: found.ID, Date: day, Reason: reason}, err
+		})
+	cmd.Flags().StringVar(&date, "date", "", fmt.Sprintf(useDate, "of the relief"))
+	cmd.Flags().StringVar(&reason, "reason", "", "why the law allows it, a `TEXT` that is kept for ever")
+	return cmd
+}

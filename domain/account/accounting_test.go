@@ -1,0 +1,181 @@
+package account_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/account"
+	"github.com/daybook-ledger/daybook/domain/codec"
+	"github.com/daybook-ledger/daybook/domain/credit"
+	"github.com/daybook-ledger/daybook/domain/funds"
+	"github.com/daybook-ledger/daybook/domain/invoice"
+	"github.com/daybook-ledger/daybook/domain/payment"
+	"github.com/daybook-ledger/daybook/testing/given"
+)
+
+var update = flag.Bool("update", false, "write docs/ACCOUNTING.md anew")
+
+// doc is where what every event posts is written down.
+const doc = "../../docs/ACCOUNTING.md"
+
+// step is a command of the worked example, and what it shows.
+type step struct {
+	text    string
+	command domain.Command
+}
+
+func share(target domain.StreamID, amount string) []payment.Share {
+	s := payment.Share{Target: target}
+	if amount != "" {
+		s.Amount = given.GBP(amount)
+	}
+	return []payment.Share{s}
+}
+
+// example is a book in which every event that posts happens.
+func example() []step {
+	i, j := invoice.Stream(given.ID("i")), invoice.Stream(given.ID("j"))
+	p, q := payment.Stream(given.ID("p")), payment.Stream(given.ID("q"))
+	day := func(n int) domain.Date { return given.Today.AddDays(n) }
+	lines := []invoice.Line{given.Line("1", "100", "S 20"), given.Line("1", "10.01", "Z 0")}
+	elsewhere := given.Content("ada", lines...)
+	elsewhere.Prepaid, elsewhere.RoundingAmount = given.GBP("30"), given.GBP("-0.01")
+	first := given.Receive("p", "ada", "150")
+	first.Allocations = share(i, "")
+	drawing := given.Enter("k", given.Content("ada", given.Line("1", "50", "S 20")))
+	drawing.Content.Prepaid = given.GBP("5")
+	late := given.Receive("q", "ada", "200")
+	late.Date, late.Allocations = day(4), share(p, "")
+	after := given.Receive("r", "ada", "60")
+	after.Date, after.Allocations = day(6), share(j, "60")
+	return []step{
+		{"An invoice of 130.01, of which 30.00 was paid before to the clearing account, its due amount rounded down by a penny.", given.Enter("i", elsewhere)},
+		{"A payment of 150.00, of which 100.00 is allocated to the invoice: all that is open of it.", first},
+		{"An invoice of 60.00, of which 5.00 is prepaid: the customer's payments left enough credit to draw it from.", drawing},
+		{"10.00 of what is free of the payment is paid back.", &payment.Refund{Source: p, Customer: given.ID("ada"), Amount: given.GBP("10"), Date: day(1)}},
+		{"40.00 of the allocation is taken back.", &payment.Unallocate{Source: p, Allocations: share(i, "40"), Date: day(2)}},
+		{"The bank takes the payment back: its allocations are released, what was refunded and drawn is to be paid back by the customer.", &payment.Reverse{ID: given.ID("p"), Date: day(3), Reason: "returned"}},
+		{"Another payment of 200.00, of which 15.00 pays that back.", late},
+		{"The other payment pays the invoice.", &payment.Allocate{Source: q, Allocations: share(i, ""), Date: day(4)}},
+		{"An invoice of 130.01 in full.", given.Enter("j", given.Content("ada", lines...))},
+		{"A credit note on it of 10.01 at no tax.", given.Credit("c", "j", "ada", given.Line("1", "10.01", "Z 0"))},
+		{"What is left of it, 120.00, is written off.", &invoice.WriteOff{ID: j.ID, Date: day(5), Reason: "bankrupt"}},
+		{"The tax on that is taken back.", &invoice.Relieve{ID: j.ID, Date: day(5), Reason: "six months after it was due"}},
+		{"Half of it is paid after all: the write-off is taken back to that extent, and half of the relief.", after},
+		{"A credit note of 12.00 on account.", given.OnAccount("d", "ada", given.Line("1", "10", "S 20"))},
+		{"It is used for an invoice.", &payment.Allocate{Source: credit.Stream(given.ID("d")), Allocations: share(invoice.Stream(given.ID("k")), ""), Date: day(6)}},
+	}
+}
+
+// consequent are the events that are posted by others of their commit.
+var consequent = map[string]string{
+	"customer.credited":      "credit.issued",
+	"customer.credit-moved":  "the event of the funds, the payment or the invoice",
+	"invoice.credited":       "credit.issued",
+	"invoice.allocated":      "funds.allocated",
+	"invoice.unallocated":    "funds.released",
+	"payment.claim-paid":     "funds.allocated",
+	"payment.claim-reopened": "funds.released",
+}
+
+// TestAccounting holds docs/ACCOUNTING.md to what the code posts, for a book in
+// which every event that posts happens.
+func TestAccounting(t *testing.T) {
+	b := given.Opened(t)
+	var out bytes.Buffer
+	fmt.Fprint(&out, accountingHead)
+	for _, info := range account.Chart() {
+		fmt.Fprintf(&out, "| `%s` | %s | %s | %s |\n", info.Account, info.Name, info.Kind, info.Normal)
+	}
+	fmt.Fprint(&out, "\n## Every event that posts\n\nOne book, from its first invoice on. Tax postings also say what they are the tax of: these marks, by rate and month, are the tax report.\n")
+	posted := map[string]bool{}
+	for n, s := range example() {
+		fmt.Fprintf(&out, "\n### %d. %s\n\n| Event | Date | Account | Debit | Credit |\n|---|---|---|--:|--:|\n", n+1, s.text)
+		for _, change := range b.Take(t, s.command) {
+			entries, err := account.Post(change.Event, change.Stream)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range entries {
+				posted[change.Event.EventType()] = true
+				tell(&out, change.Event, e)
+			}
+		}
+	}
+	fmt.Fprint(&out, "\n## Events that post nothing\n\nThose that follow from another event of their commit are posted by it:\n\n| Event | Posted by |\n|---|---|\n")
+	var silent []string
+	for _, name := range codec.EventTypes() {
+		by, follows := consequent[name]
+		switch {
+		case follows && posted[name]:
+			t.Errorf("%s is posted, and said to follow from %s", name, by)
+		case follows:
+			fmt.Fprintf(&out, "| `%s` | %s |\n", name, by)
+		case !posted[name]:
+			silent = append(silent, "`"+name+"`")
+		}
+	}
+	fmt.Fprintf(&out, "\nThe others move no money: %s.\n", strings.Join(silent, ", "))
+	for _, e := range []domain.Event{
+		&invoice.Issued{}, &credit.Issued{}, &payment.Received{}, &payment.Reversed{}, &funds.Allocated{}, &funds.Released{},
+		&funds.Refunded{}, &funds.Drawn{}, &invoice.WrittenOff{}, &invoice.Relieved{}, &invoice.Recovered{},
+	} {
+		if !posted[e.EventType()] || slices.Contains(silent, "`"+e.EventType()+"`") {
+			t.Errorf("the example has no %s", e.EventType())
+		}
+	}
+	if *update {
+		if err := os.WriteFile(doc, out.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := os.ReadFile(doc)
+	if err != nil || !bytes.Equal(data, out.Bytes()) {
+		t.Errorf("%s is not what the code posts (%v): go test ./domain/account -update", doc, err)
+	}
+}
+
+func tell(out *bytes.Buffer, event domain.Event, e account.Entry) {
+	name, date := "`"+event.EventType()+"`", string(e.Date)
+	for _, p := range e.Postings {
+		debit, credited := p.Amount.String(), ""
+		if p.Amount.Sign() < 0 {
+			debit, credited = "", strings.TrimPrefix(p.Amount.String(), "-")
+		}
+		text := string(p.Account)
+		switch {
+		case p.Tax != nil:
+			text += fmt.Sprintf(" (%s on %s)", p.Tax.Rate, p.Tax.Taxable)
+			if p.Amount.IsZero() {
+				debit, credited = "", p.Amount.String()
+			}
+		case p.Item.Kind == domain.KindPayment:
+			text += " (payment to be paid back)"
+		}
+		fmt.Fprintf(out, "| %s | %s | %s | %s | %s |\n", name, date, text, debit, credited)
+		name, date = "", ""
+	}
+}
+
+const accountingHead = `# Accounting
+
+What each event posts. This page is written by a test from the code: ` + "`go test ./domain/account -update`" + `.
+
+- Every entry balances in each currency; a decision whose entries do not is never written.
+- ` + "`receivables`" + ` is the sum of all open items: what is open of invoices, and what reversed payments left to be paid back.
+- ` + "`customer-credit`" + ` is the sum of what is free of payments and of credit notes' excesses. Money that is received goes there first, and from there to what it is allocated to.
+- ` + "`tax-payable`" + ` is the tax report: sales, less credit notes, less the relief on what was written off, plus what of that came back.
+- A prepaid amount is taken off ` + "`prepayments`" + ` by the invoice. Where the customer's payments left enough credit by the date of issue, as much is moved there from ` + "`customer-credit`" + `, the oldest payment first; otherwise, and on imported invoices, it was paid elsewhere and is cleared there.
+- Entries are dated by what happened: an allocation, a refund or a relief has a date of its own.
+
+## Accounts
+
+| Account | Name | Kind | Normal side |
+|---|---|---|---|
+`

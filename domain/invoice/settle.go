@@ -1,0 +1,165 @@
+package invoice
+
+import (
+	"slices"
+
+	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/money"
+)
+
+// LoadIssued gives the state of an issued invoice, or refuses: unknown-invoice,
+// not-issued.
+func LoadIssued(s domain.States, c domain.StreamID) (State, error) {
+	state, err := Load(s, c.ID)
+	if err == nil && state.Stage != StatusIssued {
+		err = domain.Refuse("not-issued", "the invoice %s is %s, and nothing is open of it", c.ID, state.Stage).
+			WithHint("edit, issue or discard the draft instead")
+	}
+	return state, err
+}
+
+// OpenFrom refuses a date on which what is open now was not yet open:
+// before-invoice.
+func (s State) OpenFrom(date domain.Date) error {
+	if date < s.Date {
+		return domain.Refuse("before-invoice", "%s is before %s, the date of the invoice %s", date, s.Date, s.Number)
+	}
+	if date < s.Reopened {
+		return domain.Refuse("before-invoice", "%s is before %s, the date on which the invoice %s was opened again",
+			date, s.Reopened, s.Number)
+	}
+	return nil
+}
+
+// settle takes an amount off what is open, and adds it to one of the sums of
+// what was taken off.
+func (s *State) settle(e domain.Event, amount money.Amount, sum *money.Amount) error {
+	var err error
+	if s.Open, err = s.Open.Sub(amount); err != nil {
+		return err
+	}
+	if *sum, err = sum.Add(amount); err != nil {
+		return err
+	}
+	if amount.Sign() <= 0 || s.Open.Sign() < 0 {
+		return domain.OutOfSequence("an invoice with less open", e)
+	}
+	return nil
+}
+
+// reopen is the reverse of settle.
+func (s *State) reopen(e domain.Event, amount money.Amount, sum *money.Amount) error {
+	var err error
+	if *sum, err = sum.Sub(amount); err != nil {
+		return err
+	}
+	if s.Open, err = s.Open.Add(amount); err != nil {
+		return err
+	}
+	if amount.Sign() < 0 || sum.Sign() < 0 {
+		return domain.OutOfSequence("an invoice of which less was taken off", e)
+	}
+	return nil
+}
+
+func (s State) allocate(e *Allocated) (domain.State, error) {
+	if e.Date < s.Reopened {
+		return nil, domain.OutOfSequence("an invoice that was open later", e)
+	}
+	err := s.settle(e, e.Amount, &s.Allocated)
+	return s, err
+}
+
+func (s State) unallocate(e *Unallocated) (domain.State, error) {
+	s.Reopened = max(s.Reopened, e.Date)
+	err := s.reopen(e, e.Amount, &s.Allocated)
+	return s, err
+}
+
+func (s State) writeOff(e *WrittenOff) (domain.State, error) {
+	if e.Date < s.Reopened {
+		return nil, domain.OutOfSequence("an invoice that was open later", e)
+	}
+	s.WrittenOffOn = max(s.WrittenOffOn, e.Date)
+	err := s.settle(e, e.Amount, &s.WrittenOff)
+	return s, err
+}
+
+func (s State) relieve(e *Relieved) (domain.State, error) {
+	s.WrittenOffOn = max(s.WrittenOffOn, e.Date)
+	relieved, err := s.relief(e.Relief, money.Amount.Add)
+	if err != nil {
+		return nil, err
+	}
+	s.Relieved = relieved
+	if s.WrittenOff.Sign() <= 0 || !s.reliefFits() {
+		return nil, domain.OutOfSequence("an invoice of which less was written off", e)
+	}
+	return s, nil
+}
+
+func (s State) recover(e *Recovered) (domain.State, error) {
+	if err := s.reopen(e, e.Amount, &s.WrittenOff); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.Recovered, err = s.Recovered.Add(e.Amount); err != nil {
+		return nil, err
+	}
+	if s.Relieved, err = s.relief(e.Relief, money.Amount.Sub); err != nil {
+		return nil, err
+	}
+	if !s.reliefFits() || s.WrittenOff.IsZero() && s.Relieved != nil {
+		return nil, domain.OutOfSequence("an invoice of which less was relieved", e)
+	}
+	return s, nil
+}
+
+// relief gives the relief with sums added or taken off; nil where none is left.
+func (s State) relief(sums []RateSum, change func(a, b money.Amount) (money.Amount, error)) ([]RateSum, error) {
+	relieved := s.reliefs()
+	for _, sum := range sums {
+		at := s.at(sum.Rate)
+		if at < 0 {
+			return nil, domain.OutOfSequence("an invoice without the rate", &Relieved{})
+		}
+		var err error
+		if relieved[at].Taxable, err = change(relieved[at].Taxable, sum.Taxable); err != nil {
+			return nil, err
+		}
+		if relieved[at].Tax, err = change(relieved[at].Tax, sum.Tax); err != nil {
+			return nil, err
+		}
+	}
+	if !slices.ContainsFunc(relieved, RateSum.any) {
+		return nil, nil
+	}
+	return relieved, nil
+}
+
+func (r RateSum) any() bool { return !r.Taxable.IsZero() || !r.Tax.IsZero() }
+
+// reliefs is the relief, a sum for each rate of the invoice.
+func (s State) reliefs() []RateSum {
+	if s.Relieved != nil {
+		return slices.Clone(s.Relieved)
+	}
+	zero := money.Zero(s.Currency)
+	relieved := make([]RateSum, len(s.Issued))
+	for i := range relieved {
+		relieved[i] = RateSum{Rate: s.Issued[i].Rate, Taxable: zero, Tax: zero}
+	}
+	return relieved
+}
+
+// reliefFits reports whether no more is relieved at any rate than is left of it:
+// what was issued less what was credited.
+func (s State) reliefFits() bool {
+	for _, sum := range s.Relieved {
+		left, _, err := s.Left(sum.Rate)
+		if err != nil || !within(sum.Taxable, left.Taxable) || !within(sum.Tax, left.Tax) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,312 @@
+package payment
+
+import (
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/book"
+	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/domain/field"
+	"github.com/daybook-ledger/daybook/domain/funds"
+	"github.com/daybook-ledger/daybook/domain/invoice"
+	"github.com/daybook-ledger/daybook/domain/money"
+)
+
+// Load gives the state of a payment, or refuses: unknown-payment.
+func Load(s domain.States, id uuid.UUID) (State, error) {
+	held, err := s.State(Stream(id))
+	if err != nil {
+		return State{}, err
+	}
+	if held == nil {
+		return State{}, domain.Refuse("unknown-payment", "no payment has the id %s", id)
+	}
+	state, ok := held.(State)
+	if !ok {
+		return State{}, fmt.Errorf("payment: the stream of payment %s holds a %T", id, held)
+	}
+	return state, nil
+}
+
+// Validate checks the form of the command and of its personal part.
+func (c *Receive) Validate() error {
+	if err := field.ID("payment", c.ID); err != nil {
+		return err
+	}
+	if err := field.ID("customer", c.Customer); err != nil {
+		return err
+	}
+	if err := positive(c.Amount); err != nil {
+		return err
+	}
+	if err := field.Date("date of the payment", c.Date); err != nil {
+		return err
+	}
+	if err := field.Lines(
+		field.Named{Name: "method", Text: c.Method, Limit: field.MaxCode},
+		field.Named{Name: "reference", Text: c.Reference, Limit: field.MaxName},
+	); err != nil {
+		return err
+	}
+	if err := validateText(c.Personal); err != nil {
+		return err
+	}
+	return validateShares(c.Allocations)
+}
+
+func validateText(t *funds.Text) error {
+	if t == nil {
+		return nil
+	}
+	return field.Block("reference text", t.Text, field.MaxReason)
+}
+
+// positive checks an amount that must be given.
+func positive(amount money.Amount) error {
+	if amount.Sign() <= 0 || amount.Minor() > invoice.MaxAmount {
+		return domain.Refuse("invalid-amount", "%s is no amount of money to move: it must be above zero, and within what a book can hold", amount)
+	}
+	return nil
+}
+
+func validateShares(shares []Share) error {
+	if len(shares) > MaxShares {
+		return domain.Refuse("too-many-lines", "there are %d allocations, more than %d", len(shares), MaxShares)
+	}
+	for _, share := range shares {
+		switch share.Target.Kind {
+		case domain.KindInvoice, domain.KindPayment:
+		default:
+			return domain.Refuse("invalid-target", "nothing can be allocated to %s", share.Target).
+				WithHint("name an invoice, or a reversed payment")
+		}
+		if err := field.ID("item", share.Target.ID); err != nil {
+			return err
+		}
+		if share.Amount == (money.Amount{}) {
+			continue
+		}
+		if err := positive(share.Amount); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func validateSource(source domain.StreamID) error {
+	switch source.Kind {
+	case domain.KindPayment, domain.KindCredit:
+		return field.ID("payment", source.ID)
+	default:
+		return domain.Refuse("invalid-source", "%s has no funds", source).
+			WithHint("name a payment, or a credit note")
+	}
+}
+
+// Decide implements domain.Command.
+func (c *Receive) Decide(s domain.States, m domain.Moment) ([]domain.Change, error) {
+	switch held, err := s.State(c.Stream()); {
+	case err != nil:
+		return nil, err
+	case held != nil:
+		return nil, domain.Refuse("payment-exists", "a payment with the id %s exists already", c.ID)
+	}
+	settings, err := book.Settings(s, m)
+	if err != nil {
+		return nil, err
+	}
+	if err := settings.CheckCurrency(c.Amount.Currency()); err != nil {
+		return nil, err
+	}
+	if _, err := customer.Load(s, c.Customer); err != nil {
+		return nil, err
+	}
+	if err := field.NotAhead("date of the payment", c.Date, m); err != nil {
+		return nil, err
+	}
+	for _, ref := range references(c.Reference) {
+		holder, taken, err := s.Find(ref)
+		if err != nil {
+			return nil, err
+		}
+		if taken {
+			return nil, domain.Refuse("reference-taken", "the payment %s bears the reference %.80q", holder.ID, ref.Value).
+				WithHint("look it up as ext:%.80s", ref.Value)
+		}
+	}
+	w := newMoves(s, c.Stream(), c.Date)
+	if err := w.do(c.Stream(), &Received{
+		Customer: c.Customer, Amount: c.Amount, Date: c.Date,
+		Method: c.Method, Reference: c.Reference, Personal: c.Personal,
+	}); err != nil {
+		return nil, err
+	}
+	w.customer, w.moved = c.Customer, c.Amount
+	for _, share := range c.Allocations {
+		if err := w.allocate(share); err != nil {
+			return nil, err
+		}
+	}
+	return w.end()
+}
+
+// Validate checks the form of the command.
+func (c *Allocate) Validate() error { return validateMoves(c.Source, c.Allocations, c.Date) }
+
+func validateMoves(source domain.StreamID, shares []Share, date domain.Date) error {
+	if err := validateSource(source); err != nil {
+		return err
+	}
+	if err := field.Date("date of the allocation", date); err != nil {
+		return err
+	}
+	if len(shares) == 0 {
+		return domain.Refuse("no-allocations", "nothing is named to allocate to or to take back").
+			WithHint("name the invoices")
+	}
+	return validateShares(shares)
+}
+
+// Decide implements domain.Command.
+func (c *Allocate) Decide(s domain.States, m domain.Moment) ([]domain.Change, error) {
+	w := newMoves(s, c.Source, c.Date)
+	if err := w.begin(); err != nil {
+		return nil, err
+	}
+	if err := field.NotAhead("date of the allocation", c.Date, m); err != nil {
+		return nil, err
+	}
+	for _, share := range c.Allocations {
+		if err := w.allocate(share); err != nil {
+			return nil, err
+		}
+	}
+	return w.end()
+}
+
+// Validate checks the form of the command.
+func (c *Unallocate) Validate() error { return validateMoves(c.Source, c.Allocations, c.Date) }
+
+// Decide implements domain.Command.
+func (c *Unallocate) Decide(s domain.States, m domain.Moment) ([]domain.Change, error) {
+	w := newMoves(s, c.Source, c.Date)
+	if err := w.begin(); err != nil {
+		return nil, err
+	}
+	if err := field.NotAhead("date of the release", c.Date, m); err != nil {
+		return nil, err
+	}
+	for _, share := range c.Allocations {
+		if err := w.release(share); err != nil {
+			return nil, err
+		}
+	}
+	return w.end()
+}
+
+// Validate checks the form of the command and of its personal part.
+func (c *Refund) Validate() error {
+	if err := validateSource(c.Source); err != nil {
+		return err
+	}
+	if err := field.ID("customer", c.Customer); err != nil {
+		return err
+	}
+	if c.Amount != (money.Amount{}) {
+		if err := positive(c.Amount); err != nil {
+			return err
+		}
+	}
+	if err := field.Date("date of the refund", c.Date); err != nil {
+		return err
+	}
+	if err := field.Line("method", c.Method, field.MaxCode); err != nil {
+		return err
+	}
+	return validateText(c.Personal)
+}
+
+// Decide implements domain.Command.
+func (c *Refund) Decide(s domain.States, m domain.Moment) ([]domain.Change, error) {
+	w := newMoves(s, c.Source, c.Date)
+	if err := w.begin(); err != nil {
+		return nil, err
+	}
+	if c.Customer != w.customer {
+		return nil, domain.Refuse("customer-mismatch", "the funds of %s are another customer's", c.Source)
+	}
+	if err := field.NotAhead("date of the refund", c.Date, m); err != nil {
+		return nil, err
+	}
+	amount := c.Amount
+	if amount.IsZero() {
+		held, err := w.free()
+		if err != nil {
+			return nil, err
+		}
+		amount = held.Free
+	}
+	if err := w.take(amount); err != nil {
+		return nil, err
+	}
+	if err := w.do(c.Source, &funds.Refunded{
+		Customer: c.Customer, Amount: amount, Date: c.Date, Method: c.Method, Personal: c.Personal,
+	}); err != nil {
+		return nil, err
+	}
+	return w.end()
+}
+
+// Validate checks the form of the command.
+func (c *Reverse) Validate() error {
+	if err := field.ID("payment", c.ID); err != nil {
+		return err
+	}
+	if err := field.Date("date of the reversal", c.Date); err != nil {
+		return err
+	}
+	return field.Reason("reversal", c.Reason)
+}
+
+// Decide implements domain.Command.
+func (c *Reverse) Decide(s domain.States, m domain.Moment) ([]domain.Change, error) {
+	w := newMoves(s, c.Stream(), c.Date)
+	if err := w.begin(); err != nil {
+		return nil, err
+	}
+	if err := field.NotAhead("date of the reversal", c.Date, m); err != nil {
+		return nil, err
+	}
+	held, err := w.free()
+	if err != nil {
+		return nil, err
+	}
+	if c.Date < held.Last {
+		return nil, domain.Refuse("before-use", "the date of the reversal %s is before %s, when the payment was last used",
+			c.Date, held.Last).WithHint("reverse it with a date from %s on", held.Last)
+	}
+	for _, use := range held.Uses {
+		if err := w.release(Share{Target: use.Target}); err != nil {
+			return nil, err
+		}
+	}
+	claim, err := held.Refunded.Add(held.Drawn)
+	if err != nil {
+		return nil, err
+	}
+	off, err := held.Amount.Sub(claim)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.move(off, false); err != nil {
+		return nil, err
+	}
+	if err := w.do(c.Stream(), &Reversed{
+		Customer: w.customer, Amount: held.Amount, Claim: claim, Date: c.Date, Reason: c.Reason,
+	}); err != nil {
+		return nil, err
+	}
+	return w.end()
+}
