@@ -127,7 +127,7 @@ func (s *session) item(ctx context.Context, name string) (domain.StreamID, error
 	if err == nil {
 		return invoice.Stream(found.ID), nil
 	}
-	if told := explain(err, false); told.code != "unknown-document" {
+	if told := explain(err, nil); told.code != "unknown-document" {
 		return domain.StreamID{}, err
 	}
 	v, errViews := s.views(ctx)

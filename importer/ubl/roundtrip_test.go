@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/field"
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/tax"
@@ -70,6 +71,9 @@ func drawParty(t *rapid.T) ubl.Party {
 	}
 	if p.Country == "" {
 		p.CountryText = perhaps.Draw(t, "country text")
+		if field.IsCountry(p.CountryText) {
+			p.CountryText = "" // what reads like a code is read as one
+		}
 	}
 	return p
 }
