@@ -36,7 +36,7 @@ func answered(t *testing.T, answers <-chan error) error {
 	select {
 	case err := <-answers:
 		return err
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("a caller was left without an answer")
 		return nil
 	}
