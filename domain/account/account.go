@@ -82,8 +82,11 @@ func Chart() []Info {
 type Posting struct {
 	Account Account
 	// Amount is above zero for a debit, below for a credit. It is zero only
-	// with a tax mark.
+	// with a tax mark, or where Base is not.
 	Amount money.Amount
+	// Base is the amount in the book's currency: Amount itself for a document
+	// in that currency.
+	Base money.Amount
 	// Item is the open item whose open amount a posting to Receivables changes,
 	// an invoice or a reversed payment; empty on other accounts.
 	Item domain.StreamID
@@ -99,6 +102,8 @@ type TaxMark struct {
 	// Taxable is above zero for sales, below for credit notes and for relief on
 	// what was written off.
 	Taxable money.Amount
+	// Base is Taxable in the book's currency.
+	Base money.Amount
 }
 
 // Entry is one balanced entry of the journal.

@@ -109,18 +109,53 @@ func TestUnbalanced(t *testing.T) {
 	}
 }
 
-// TestCheckByCurrency balances in sum, but not in each currency.
-func TestCheckByCurrency(t *testing.T) {
+// TestCheck balances in each currency and by bases, or not.
+func TestCheck(t *testing.T) {
 	euro, err := money.ParseCurrency("EUR")
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := account.Entry{Postings: []account.Posting{
-		{Account: account.Receivables, Amount: given.GBP("1")},
-		{Account: account.Revenue, Amount: money.New(-100, euro)},
-	}}
-	if err := e.Check(); !errors.Is(err, account.ErrUnbalanced) {
-		t.Errorf("Check: %v", err)
+	posting := func(amount int64, c money.Currency, base string) account.Posting {
+		return account.Posting{Account: account.Cash, Amount: money.New(amount, c), Base: given.GBP(base)}
+	}
+	for name, c := range map[string]struct {
+		postings []account.Posting
+		want     error
+	}{
+		"euros at two rates, and the difference": {[]account.Posting{
+			posting(10000, euro, "86"), posting(-10000, euro, "-85"), posting(0, euro, "-1"),
+		}, nil},
+		"two currencies": {[]account.Posting{
+			posting(10000, euro, "86"), posting(-10000, euro, "-86"), posting(100, given.Pounds, "1"), posting(-100, given.Pounds, "-1"),
+		}, nil},
+		"in sum, but not in each currency": {[]account.Posting{
+			posting(100, given.Pounds, "1"), posting(-100, euro, "-1"),
+		}, account.ErrUnbalanced},
+		"in its currency, but not by bases": {[]account.Posting{
+			posting(10000, euro, "86"), posting(-10000, euro, "-85"),
+		}, account.ErrUnbalanced},
+		"bases in two currencies": {[]account.Posting{
+			posting(100, euro, "1"), {Account: account.Cash, Amount: money.New(-100, euro), Base: money.New(-100, euro)},
+		}, money.ErrCurrency},
+	} {
+		if err := (account.Entry{Postings: c.postings}).Check(); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+}
+
+// TestBaseOfTheBook posts documents in the book's currency: bases are the amounts.
+func TestBaseOfTheBook(t *testing.T) {
+	b := given.Opened(t)
+	b.Take(t, given.Enter("i", given.Content("ada", given.Line("1", "100", "S 20"), given.Line("1", "10.01", "Z 0"))))
+	b.Take(t, given.Credit("c", "i", "ada", given.Line("1", "10.01", "Z 0")))
+	b.Take(t, given.Receive("p", "ada", "150"))
+	for _, e := range b.Entries(t) {
+		for _, p := range e.Postings {
+			if p.Base != p.Amount || p.Tax != nil && p.Tax.Base != p.Tax.Taxable {
+				t.Errorf("%s: %+v, marked %+v", e.Document, p, p.Tax)
+			}
+		}
 	}
 }
 

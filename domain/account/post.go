@@ -13,14 +13,16 @@ import (
 	"github.com/daybook-ledger/daybook/domain/tax"
 )
 
-// ErrUnbalanced means that an entry's debits and credits differ in a currency.
+// ErrUnbalanced means that an entry's debits and credits differ, in a currency
+// or in the book's.
 var ErrUnbalanced = errors.New("account: the entry does not balance")
 
 // Post gives the entries that an event of a stream amounts to, none for an
 // event without financial effect. What happens is posted once, by the event in
 // the stream that it happens to: a credit note by its own, an allocation by that
 // of the funds. Those that follow from it in the streams of invoices and
-// customers have no entries. Every entry that is returned balances in each currency.
+// customers have no entries. Every entry that is returned balances in each
+// currency, and in the book's.
 func Post(e domain.Event, stream domain.StreamID) ([]Entry, error) {
 	entry := Entry{Document: stream}
 	var err error
@@ -46,7 +48,7 @@ func Post(e domain.Event, stream domain.StreamID) ([]Entry, error) {
 }
 
 // Check gives ErrUnbalanced unless the postings sum to nothing in each
-// currency.
+// currency, and their bases in the book's.
 func (e Entry) Check() error {
 	seen := make(map[money.Currency]bool, 1)
 	for _, p := range e.Postings {
@@ -61,13 +63,28 @@ func (e Entry) Check() error {
 				amounts = append(amounts, q.Amount)
 			}
 		}
-		sum, err := money.Sum(currency, amounts...)
-		if err != nil {
-			return fmt.Errorf("account: add up %s: %w", e.Document, err)
+		if err := e.balance(currency, amounts); err != nil {
+			return err
 		}
-		if !sum.IsZero() {
-			return fmt.Errorf("%w: %s is %s %s off", ErrUnbalanced, e.Document, sum, currency)
+	}
+	var base money.Currency
+	bases := make([]money.Amount, len(e.Postings))
+	for i, p := range e.Postings {
+		bases[i] = p.Base
+		if base.IsZero() {
+			base = p.Base.Currency()
 		}
+	}
+	return e.balance(base, bases)
+}
+
+func (e Entry) balance(currency money.Currency, amounts []money.Amount) error {
+	sum, err := money.Sum(currency, amounts...)
+	if err != nil {
+		return fmt.Errorf("account: add up %s: %w", e.Document, err)
+	}
+	if !sum.IsZero() {
+		return fmt.Errorf("%w: %s is %s %s off", ErrUnbalanced, e.Document, sum, currency)
 	}
 	return nil
 }
@@ -80,7 +97,7 @@ type postings struct {
 
 func (p *postings) debit(a Account, amount money.Amount) {
 	if !amount.IsZero() {
-		p.list = append(p.list, Posting{Account: a, Amount: amount})
+		p.list = append(p.list, Posting{Account: a, Amount: amount, Base: amount})
 	}
 }
 
@@ -91,15 +108,17 @@ func (p *postings) credit(a Account, amount money.Amount) {
 // receivable debits Receivables for an open item.
 func (p *postings) receivable(item domain.StreamID, amount money.Amount) {
 	if !amount.IsZero() {
-		p.list = append(p.list, Posting{Account: Receivables, Amount: amount, Item: item})
+		p.list = append(p.list, Posting{Account: Receivables, Amount: amount, Base: amount, Item: item})
 	}
 }
 
 // tax credits TaxPayable, also with nothing: the tax report counts what was
 // sold without tax as well.
 func (p *postings) tax(rate tax.Rate, taxable, levied money.Amount) {
+	credited := p.neg(levied)
 	p.list = append(p.list, Posting{
-		Account: TaxPayable, Amount: p.neg(levied), Tax: &TaxMark{Rate: rate, Taxable: taxable},
+		Account: TaxPayable, Amount: credited, Base: credited,
+		Tax: &TaxMark{Rate: rate, Taxable: taxable, Base: taxable},
 	})
 }
 
