@@ -26,6 +26,7 @@ type batch struct {
 	sums      map[dayKey]*sums
 	taxes     map[taxKey]*taxSums
 	open      map[openKey]*int64
+	due       map[dueKey]*int64
 	drawn     map[series.Kind]*drawn
 	funds     map[int64]*fundsRow // by document
 	uses      map[useKey]*use
@@ -34,8 +35,8 @@ type batch struct {
 	fresh    map[int64]bool  // documents whose contents have no row yet
 
 	// Rows that are only ever added, flat.
-	activity, entries, postings []any
-	events                      int64
+	activity, entries, postings, sales []any
+	events                             int64
 }
 
 func newBatch(ctx context.Context, w *writer) *batch {
@@ -47,6 +48,7 @@ func newBatch(ctx context.Context, w *writer) *batch {
 		sums:      map[dayKey]*sums{},
 		taxes:     map[taxKey]*taxSums{},
 		open:      map[openKey]*int64{},
+		due:       map[dueKey]*int64{},
 		drawn:     map[series.Kind]*drawn{},
 		funds:     map[int64]*fundsRow{},
 		uses:      map[useKey]*use{},
@@ -159,6 +161,20 @@ func (b *batch) openOn(due domain.Date, currency string) (*int64, error) {
 	return row, nil
 }
 
+func (b *batch) dueIn(key dueKey) (*int64, error) {
+	if row := b.due[key]; row != nil {
+		return row, nil
+	}
+	row := new(int64)
+	_, err := absent(b.w.row(b.ctx, `SELECT amount FROM due_sums WHERE span = $1 AND since = $2 AND currency = $3 AND due = $4`,
+		[]any{key.span, key.since, key.currency, string(key.due)}, row))
+	if err != nil {
+		return nil, fmt.Errorf("receivables of %s: %w", key.since, err)
+	}
+	b.due[key] = row
+	return row, nil
+}
+
 // write writes what changed. Rows go in the order of their keys: that is the
 // quickest, and two engines meet the same rows in the same order.
 func (b *batch) write() error {
@@ -170,7 +186,7 @@ func (b *batch) write() error {
 	for _, added := range []struct {
 		table table
 		rows  []any
-	}{{activityTable, b.activity}, {entriesTable, b.entries}, {postingsTable, b.postings}} {
+	}{{activityTable, b.activity}, {entriesTable, b.entries}, {postingsTable, b.postings}, {salesTable, b.sales}} {
 		if err := b.w.put(b.ctx, added.table, added.rows, false); err != nil {
 			return err
 		}
@@ -235,7 +251,7 @@ func (b *batch) writePeople() error {
 }
 
 func (b *batch) writeSums() error {
-	var balances, days, accounts, open, taxes []any
+	var balances, days, accounts, open, due, taxes []any
 	for _, key := range keys(b.balances, func(k, l balanceKey) int {
 		return cmp.Or(bytes.Compare(k.customer[:], l.customer[:]), cmp.Compare(k.currency, l.currency))
 	}) {
@@ -257,6 +273,11 @@ func (b *batch) writeSums() error {
 	}) {
 		open = append(open, string(key.due), key.currency, *b.open[key])
 	}
+	for _, key := range keys(b.due, func(k, l dueKey) int {
+		return cmp.Or(cmp.Compare(k.span, l.span), cmp.Compare(k.since, l.since), cmp.Compare(k.currency, l.currency), cmp.Compare(k.due, l.due))
+	}) {
+		due = append(due, key.span, key.since, key.currency, string(key.due), *b.due[key])
+	}
 	for _, key := range keys(b.taxes, func(k, l taxKey) int {
 		return strings.Compare(k.month+k.currency+k.category+k.percent, l.month+l.currency+l.category+l.percent)
 	}) {
@@ -266,7 +287,7 @@ func (b *batch) writeSums() error {
 	for _, rows := range []struct {
 		table table
 		rows  []any
-	}{{balancesTable, balances}, {daysTable, days}, {accountsTable, accounts}, {openTable, open}, {taxTable, taxes}} {
+	}{{balancesTable, balances}, {daysTable, days}, {accountsTable, accounts}, {openTable, open}, {dueTable, due}, {taxTable, taxes}} {
 		if err := b.w.put(b.ctx, rows.table, rows.rows, true); err != nil {
 			return err
 		}

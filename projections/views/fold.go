@@ -50,7 +50,7 @@ func (b *batch) fold(c *commit.Commit, page uint64) error {
 			return fmt.Errorf("commit %d: %w", c.Position, err)
 		}
 		for _, entry := range posted {
-			if err := b.post(c, entries, entry); err != nil {
+			if err := b.post(p, entries, entry); err != nil {
 				return fmt.Errorf("commit %d: post %s: %w", c.Position, entry.Document, err)
 			}
 			entries++
@@ -207,12 +207,13 @@ func (b *batch) rename(kind domain.Kind, stages [2]invoice.Status, id uuid.UUID,
 
 // post adds an entry to the journal, to the sums of its accounts and taxes, and
 // to the balances that follow from it.
-func (b *batch) post(c *commit.Commit, number int64, entry account.Entry) error {
+func (b *batch) post(p place, number int64, entry account.Entry) error {
 	d, err := b.document(entry.Document)
 	if err != nil {
 		return err
 	}
-	b.entries = append(b.entries, int64(c.Position), number, string(entry.Date), d.seq)
+	position := int64(p.commit.Position)
+	b.entries = append(b.entries, position, number, string(entry.Date), d.seq, int64(p.index), p.event.Event.EventType())
 	for line, posting := range entry.Postings {
 		var category, percent string
 		var taxable int64
@@ -224,11 +225,46 @@ func (b *batch) post(c *commit.Commit, number int64, entry account.Entry) error 
 		if currency == "" {
 			currency = d.currency
 		}
-		b.postings = append(b.postings, int64(c.Position), number, int64(line), string(entry.Date),
-			string(posting.Account), currency, posting.Amount.Minor(), category, percent, taxable)
+		item, due, err := b.item(d, posting)
+		if err != nil {
+			return err
+		}
+		b.postings = append(b.postings, position, number, int64(line), string(entry.Date),
+			string(posting.Account), currency, posting.Amount.Minor(), category, percent, taxable,
+			entry.Customer[:], item, string(due))
 		if err := b.sum(entry, posting, currency); err != nil {
 			return err
 		}
+	}
+	return b.sell(p, number, entry)
+}
+
+// item gives the document whose open amount a posting changes, or whose funds:
+// those of customer credit are the entry's own. It is 0 on other accounts.
+func (b *batch) item(d *document, posting account.Posting) (item int64, due domain.Date, err error) {
+	switch posting.Account {
+	case account.Receivables:
+		open, err := b.document(posting.Item)
+		if err != nil {
+			return 0, "", err
+		}
+		return open.seq, open.due, nil
+	case account.CustomerCredit:
+		return d.seq, "", nil
+	default:
+		return 0, "", nil
+	}
+}
+
+// sell adds what of an entry's revenue is which item's.
+func (b *batch) sell(p place, number int64, entry account.Entry) error {
+	sales, err := account.Sales(p.event.Event)
+	if err != nil {
+		return err
+	}
+	for part, sale := range sales {
+		b.sales = append(b.sales, string(entry.Date), int64(p.commit.Position), number, int64(part),
+			entry.Customer[:], string(sale.Sold), sale.Item, sale.Amount.Currency().String(), sale.Amount.Minor())
 	}
 	return nil
 }
@@ -289,12 +325,28 @@ func (b *batch) sumCustomer(entry account.Entry, posting account.Posting, curren
 	if d.open, err = add(d.open, posting.Amount.Minor()); err != nil {
 		return err
 	}
-	due, err := b.openOn(d.due, currency)
+	return b.sumDue(entry.Date, d.due, currency, posting.Amount.Minor())
+}
+
+// sumDue adds to what is open by its due date: now, and on each day.
+func (b *batch) sumDue(date, due domain.Date, currency string, amount int64) error {
+	row, err := b.openOn(due, currency)
 	if err != nil {
 		return err
 	}
-	*due, err = add(*due, posting.Amount.Minor())
-	return err
+	if *row, err = add(*row, amount); err != nil {
+		return err
+	}
+	for _, key := range []dueKey{{spanDay, string(date), currency, due}, {spanMonth, date.Month(), currency, due}} {
+		row, err := b.dueIn(key)
+		if err != nil {
+			return err
+		}
+		if *row, err = add(*row, amount); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *sums) add(amount int64) (err error) {

@@ -33,10 +33,15 @@ var (
 	activityTable = table{"activity", 3, []string{
 		"kind", "id", "revision", "position", "page", "event", "type", "recorded", "principal",
 	}}
-	entriesTable  = table{"entries", 2, []string{"position", "entry", "date", "document"}}
+	entriesTable  = table{"entries", 2, []string{"position", "entry", "date", "document", "event", "type"}}
 	postingsTable = table{"postings", 3, []string{
 		"position", "entry", "line", "date", "account", "currency", "amount", "category", "percent", "taxable",
+		"customer", "item", "due",
 	}}
+	salesTable = table{"sales", 4, []string{
+		"date", "position", "entry", "part", "customer", "sold", "item", "currency", "amount",
+	}}
+	dueTable      = table{"due_sums", 4, []string{"span", "since", "currency", "due", "amount"}}
 	daysTable     = table{"account_days", 3, []string{"date", "account", "currency", "debit", "credit"}}
 	accountsTable = table{"account_balances", 2, []string{"account", "currency", "debit", "credit"}}
 	openTable     = table{"open_days", 2, []string{"due", "currency", "open"}}
@@ -190,6 +195,18 @@ type openKey struct {
 	due      domain.Date
 	currency string
 }
+
+// dueKey is the key of due_sums.
+type dueKey struct {
+	span, since, currency string
+	due                   domain.Date
+}
+
+// The spans of due_sums: a day, "2026-01-31", and a month, "2026-01".
+const (
+	spanDay   = "day"
+	spanMonth = "month"
+)
 
 // taxSums is a row of tax_months.
 type taxSums struct{ taxable, tax int64 }

@@ -16,7 +16,7 @@ type migration struct {
 }
 
 // Version is the schema's version: the number of migrations.
-const Version = 2
+const Version = 3
 
 var migrations = [Version]migration{{
 	tables: []string{
@@ -107,6 +107,34 @@ var migrations = [Version]migration{{
 	)...),
 	indexes: []string{
 		`CREATE INDEX allocations_target ON allocations (target)`,
+	},
+}, {
+	// Reports are sums of postings: those know now which event posted them, whose
+	// they are, and on receivables and customer credit which item's, due when. It
+	// follows from the log, so it begins again.
+	tables: append([]string{
+		`ALTER TABLE entries ADD COLUMN event INT8 NOT NULL DEFAULT 0`,
+		`ALTER TABLE entries ADD COLUMN type TEXT NOT NULL DEFAULT ''`,
+		`ALTER TABLE postings ADD COLUMN customer BLOB NOT NULL DEFAULT ''`,
+		`ALTER TABLE postings ADD COLUMN item INT8 NOT NULL DEFAULT 0`,
+		`ALTER TABLE postings ADD COLUMN due TEXT NOT NULL DEFAULT ''`,
+		// What of revenue is which item's.
+		`CREATE TABLE sales (date TEXT NOT NULL, position INT8 NOT NULL, entry INT8 NOT NULL, part INT8 NOT NULL,
+			customer BLOB NOT NULL, sold TEXT NOT NULL, item TEXT NOT NULL, currency TEXT NOT NULL, amount INT8 NOT NULL,
+			PRIMARY KEY (date, position, entry, part)) /*clustered*/`,
+		// What was posted to receivables on each day and in each month, by when it
+		// was due: what was open at the end of a day is the sum of the months
+		// before and of the days since.
+		`CREATE TABLE due_sums (span TEXT NOT NULL, since TEXT NOT NULL, currency TEXT NOT NULL, due TEXT NOT NULL,
+			amount INT8 NOT NULL, PRIMARY KEY (span, since, currency, due)) /*clustered*/`,
+	}, emptied(
+		"books", "roles", "series", "series_counters", "customers", "customer_balances", "documents", "contents",
+		"activity", "entries", "postings", "account_days", "account_balances", "open_days", "tax_months",
+		"funds", "allocations",
+	)...),
+	indexes: []string{
+		`CREATE INDEX documents_owing ON documents (customer, currency, due, open) WHERE open <> 0`,
+		`CREATE INDEX postings_customer ON postings (customer, date, position, entry, line, account, currency, due, amount) WHERE item <> 0`,
 	},
 }}
 

@@ -41,7 +41,7 @@ func TestWordsOfTheSchema(t *testing.T) {
 	for _, written := range []table{
 		documentsTable, contentsTable, customersTable, balancesTable, activityTable, entriesTable, postingsTable,
 		daysTable, accountsTable, openTable, taxTable, booksTable, rolesTable, seriesTable, countersTable,
-		fundsTable, allocationsTable,
+		fundsTable, allocationsTable, salesTable, dueTable,
 	} {
 		statement := defined[written.name]
 		for _, column := range written.columns {

@@ -205,6 +205,9 @@ func testFirstVersion(t *testing.T, e Engine) {
 	}
 	raw := must[*sql.DB](t)(e.Raw("first"))
 	for _, statement := range []string{
+		`DROP TABLE sales`, `DROP TABLE due_sums`, `DROP INDEX documents_owing`, `DROP INDEX postings_customer`,
+		`ALTER TABLE entries DROP COLUMN event`, `ALTER TABLE entries DROP COLUMN type`, `ALTER TABLE postings DROP COLUMN customer`,
+		`ALTER TABLE postings DROP COLUMN item`, `ALTER TABLE postings DROP COLUMN due`,
 		`DROP TABLE funds`, `DROP TABLE allocations`, `ALTER TABLE documents DROP COLUMN written_off`,
 		`ALTER TABLE documents DROP COLUMN recovered`, `ALTER TABLE documents DROP COLUMN relieved`,
 		`UPDATE view_schema SET version = 1`,
