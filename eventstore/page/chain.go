@@ -13,6 +13,8 @@ type Chain struct {
 	verifier *Verifier
 	head     Head
 	edge     Edge
+	// key is the newest of the log's keys that signed so far.
+	key int
 	// next and leaves are reused from page to page.
 	next   Edge
 	leaves []tlog.Hash
@@ -39,7 +41,7 @@ func (c *Chain) Head() Head { return c.head }
 func (c *Chain) Edge() Edge { return c.edge.Clone() }
 
 // Next opens the next stored page and accepts it if it continues the log:
-// ErrForm, ErrSignature, ErrOrder, ErrSize or ErrRoot otherwise, with the
+// ErrForm, ErrSignature, ErrKeyRange, ErrOrder, ErrSize or ErrRoot otherwise, with the
 // number under which the page is stored.
 func (c *Chain) Next(stored eventstore.Page) (Page, error) {
 	p, err := c.verifier.Open(stored.Body)
@@ -75,6 +77,9 @@ func (c *Chain) follows(number uint64, p Page) error {
 		return fail(ErrOrder, number, "the page before was %d", c.head.Page)
 	case p.OldSize != c.head.Size:
 		return fail(ErrSize, number, "follows size %d, the log has %d", p.OldSize, c.head.Size)
+	case p.Key < c.key:
+		// At the size where one key follows the other both sign, in that order.
+		return fail(ErrKeyRange, number, "a later key of the log has signed before it")
 	}
 	return nil
 }
@@ -93,7 +98,7 @@ func (c *Chain) extend(p Page, leaves []tlog.Hash) error {
 			p.OldSize, p.Size, root, p.Root)
 	}
 	c.edge, c.next = c.next, c.edge
-	c.head = p.Head
+	c.head, c.key = p.Head, p.Key
 	return nil
 }
 

@@ -71,15 +71,15 @@ func TestAPageIsNeverACheckpointNorTheReverse(t *testing.T) {
 
 	// The same under the other's key name, where the signature holds: it is over
 	// the text alone.
-	relabelled := relabel(t, pageNote, v.page, v.checkpoint)
+	relabelled := relabel(t, pageNote, v.page.newest(), v.checkpoint.newest())
 	if _, err := v.checkpoint.openAny(relabelled); err != nil {
 		t.Fatalf("the relabelled note should be a valid one: %v", err)
 	}
 	if h, err := v.Checkpoint(relabelled); !errors.Is(err, ErrCheckpointForm) {
 		t.Errorf("a relabelled page is taken for checkpoint %+v (%v)", h, err)
 	}
-	relabelled = relabel(t, checkpoint, v.checkpoint, v.page)
-	if _, err := v.page.open(relabelled); err != nil {
+	relabelled = relabel(t, checkpoint, v.checkpoint.newest(), v.page.newest())
+	if _, _, err := v.page.open(relabelled); err != nil {
 		t.Fatalf("the relabelled note should be a valid one: %v", err)
 	}
 	if p, err := v.Open(asPage(relabelled)); !errors.Is(err, ErrForm) {
@@ -90,7 +90,7 @@ func TestAPageIsNeverACheckpointNorTheReverse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	relabelled = relabel(t, pageNote, v.page, v.checkpoint)
+	relabelled = relabel(t, pageNote, v.page.newest(), v.checkpoint.newest())
 	if cp, _, _, err := log.ParseCheckpoint(relabelled, testOrigin, known); err == nil {
 		t.Errorf("another program takes a page for checkpoint %+v", cp)
 	}
@@ -131,7 +131,7 @@ func TestCheckpointMayBeCosigned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := note.Open(signed, note.VerifierList(s.verifier.checkpoint.known))
+	n, err := note.Open(signed, note.VerifierList(s.verifier.checkpoint.newest().known))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestCheckpointMayBeCosigned(t *testing.T) {
 	if _, err := witness.Verifier().Checkpoint(cosigned); !errors.Is(err, ErrCheckpointForm) {
 		t.Errorf("the witness's signature makes it the witness's checkpoint: %v", err)
 	}
-	stranger, err := NewVerifier(testOrigin, testKey(3).Public().(ed25519.PublicKey))
+	stranger, err := NewVerifier(testOrigin, ForEver(testKey(3).Public().(ed25519.PublicKey)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +210,7 @@ func TestOriginsAndKeys(t *testing.T) {
 	if _, err := NewSigner("a", testKey(1)[:31]); !errors.Is(err, ErrKey) {
 		t.Error("a short private key")
 	}
-	if _, err := NewVerifier("a", nil); !errors.Is(err, ErrKey) {
+	if _, err := NewVerifier("a", ForEver(nil)); !errors.Is(err, ErrKey) {
 		t.Error("no public key")
 	}
 	v := testSigner(t).Verifier()

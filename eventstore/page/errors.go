@@ -34,6 +34,9 @@ var (
 	ErrCheckpointForm = &Error{Code: "checkpoint-form"}
 	// ErrCheckpointSignature: the checkpoint is not signed by the log's key.
 	ErrCheckpointSignature = &Error{Code: "checkpoint-signature"}
+	// ErrKeyRange: a page or a checkpoint is signed by a key of the log that does
+	// not count at its size: one that was replaced, or that somebody else had.
+	ErrKeyRange = &Error{Code: "key-range"}
 	// ErrKey: an origin or a key cannot be used.
 	ErrKey = &Error{Code: "log-key"}
 )

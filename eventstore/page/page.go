@@ -36,6 +36,9 @@ const (
 	// CommitOverhead is what a page holds for each commit besides its bytes.
 	CommitOverhead = 4
 
+	// MaxKeys is the largest number of keys that a log has, one after the other.
+	MaxKeys = 1024
+
 	// maxNote bounds a page's note: the origin twice, four numbers and hashes.
 	maxNote = 1024
 )
@@ -66,6 +69,8 @@ type Page struct {
 	// Commits holds the stored bytes of each commit. They share the memory of
 	// the body that was opened.
 	Commits [][]byte
+	// Key tells which of the log's keys signed the page, from 0.
+	Key int
 }
 
 // Barrier reports whether the page adds no commits.
@@ -140,8 +145,8 @@ func (s *Signer) Page(h Head, oldSize uint64, commits [][]byte) ([]byte, error) 
 	return body, nil
 }
 
-// Open reads a page and checks its form and its signature: ErrForm, ErrSignature
-// or, where the page holds another number of commits than it signs, ErrSize.
+// Open reads a page and checks its form and its signature: ErrForm, ErrSignature,
+// ErrKeyRange where the key does not sign at its size, or, where the page holds another number of commits than it signs, ErrSize.
 // Whether it continues the log, and whether its commits are the ones that the
 // root stands for, only a Chain can tell.
 func (v *Verifier) Open(body []byte) (Page, error) {
@@ -149,13 +154,17 @@ func (v *Verifier) Open(body []byte) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
-	text, err := v.page.open(note)
+	text, key, err := v.page.open(note)
 	if err != nil {
 		return Page{}, err
 	}
 	h, oldSize, err := parsePageText(v.origin, text)
 	if err != nil {
 		return Page{}, err
+	}
+	if r := v.ranges[key]; oldSize < r.From || h.Size > r.Until {
+		return Page{}, fail(ErrKeyRange, h.Page, "leads from size %d to %d, and its key signs from %d to %d",
+			oldSize, h.Size, r.From, r.Until)
 	}
 	commits, err := cutCommits(h, rest)
 	if err != nil {
@@ -164,7 +173,7 @@ func (v *Verifier) Open(body []byte) (Page, error) {
 	if uint64(len(commits)) != h.Size-oldSize {
 		return Page{}, fail(ErrSize, h.Page, "holds %d commits and signs %d", len(commits), h.Size-oldSize)
 	}
-	return Page{Head: h, OldSize: oldSize, Commits: commits}, nil
+	return Page{Head: h, OldSize: oldSize, Commits: commits, Key: key}, nil
 }
 
 // cutNote splits a page into its note and what follows.

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -89,9 +90,6 @@ func (v *Verifier) Checkpoint(signed []byte) (Head, error) {
 	if err != nil {
 		return Head{}, err
 	}
-	if !canonicalBase64(n.Sigs[0].Base64) {
-		return Head{}, fail(ErrCheckpointForm, 0, "the signature is not in its one form")
-	}
 	lines := strings.Split(n.Text, "\n")
 	if len(lines) != 4 {
 		return Head{}, fail(ErrCheckpointForm, 0, "a tree head of %d lines", len(lines)-1)
@@ -106,5 +104,22 @@ func (v *Verifier) Checkpoint(signed []byte) (Head, error) {
 	if treeText(v.origin, h) != n.Text {
 		return Head{}, fail(ErrCheckpointForm, 0, "the tree head is not of this log, or not in its one form")
 	}
+	if err := v.counts(n.Sigs, h); err != nil {
+		return Head{}, err
+	}
 	return h, nil
+}
+
+// counts checks that one of the keys that signed a checkpoint counts at its size.
+func (v *Verifier) counts(sigs []note.Signature, h Head) error {
+	for _, sig := range sigs {
+		if !canonicalBase64(sig.Base64) {
+			return fail(ErrCheckpointForm, 0, "the signature is not in its one form")
+		}
+		if r := v.ranges[v.checkpoint.index(sig.Hash)]; h.Size >= r.From && h.Size <= r.Counts {
+			return nil
+		}
+	}
+	r := v.ranges[v.checkpoint.index(sigs[0].Hash)]
+	return fail(ErrKeyRange, 0, "signed for size %d by a key that counts from size %d to %d", h.Size, r.From, r.Counts)
 }

@@ -1,0 +1,275 @@
+package transparency
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/daybook-ledger/daybook/eventstore/page"
+)
+
+var (
+	// ErrKeysForm: the text is not a list of keys.
+	ErrKeysForm = &Error{Code: "keys-form"}
+	// ErrKeysSignature: the list is not signed by its identity.
+	ErrKeysSignature = &Error{Code: "keys-signature"}
+	// ErrKeysHistory: a list does not go on from the one that is trusted.
+	ErrKeysHistory = &Error{Code: "keys-history"}
+)
+
+const (
+	// MaxKeyList is the longest list of keys, in bytes.
+	MaxKeyList = 512 << 10
+
+	keyListMagic  = "daybook/keys/v1"
+	maxWitnesses  = 64
+	openEnd       = "-" // in place of MaxSize
+	identityStart = "identity "
+	originStart   = "origin "
+	serialStart   = "serial "
+	quorumStart   = "quorum "
+	keyStart      = "key "
+	witnessStart  = "witness "
+)
+
+// KeyList says which keys sign a log, at which sizes each counts, and who its
+// witnesses are. The book's identity signs it: a key that is used for nothing
+// else, so that it can lie in a safe. docs/FORMAT.md has the bytes.
+type KeyList struct {
+	// Identity is the identity's public key, in the note form.
+	Identity string
+	// Origin is the log's.
+	Origin string
+	// Serial is one more than that of the list before.
+	Serial uint64
+	Keys   []page.KeyRange
+	Witnesses
+}
+
+// text is what the identity signs.
+func (l KeyList) text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n%s%s\n%s%s\n%s%d\n", keyListMagic, identityStart, l.Identity, originStart, l.Origin, serialStart, l.Serial)
+	for _, k := range l.Keys {
+		fmt.Fprintf(&b, "%s%d %s %s %s\n", keyStart, k.From, sizeText(k.Until), sizeText(k.Counts),
+			base64.StdEncoding.EncodeToString(k.Public))
+	}
+	fmt.Fprintf(&b, "%s%d\n", quorumStart, l.Quorum)
+	for _, w := range l.Witnesses.Keys {
+		fmt.Fprintf(&b, "%s%s\n", witnessStart, w)
+	}
+	return b.String()
+}
+
+func sizeText(size uint64) string {
+	if size == page.MaxSize {
+		return openEnd
+	}
+	return strconv.FormatUint(size, 10)
+}
+
+func parseSize(text string) (uint64, error) {
+	if text == openEnd {
+		return page.MaxSize, nil
+	}
+	return strconv.ParseUint(text, 10, 64)
+}
+
+// Sign gives the signed list.
+func (l KeyList) Sign(identity ed25519.PrivateKey) ([]byte, error) {
+	if err := l.check(); err != nil {
+		return nil, err
+	}
+	name, _, _ := strings.Cut(l.Identity, "+")
+	vkey, err := note.NewEd25519VerifierKey(name, identity.Public().(ed25519.PublicKey))
+	if err != nil || vkey != l.Identity {
+		return nil, fail(ErrKeysSignature, "the private key is not that of the list's identity")
+	}
+	verifier, err := note.NewVerifier(vkey)
+	if err != nil {
+		return nil, fail(ErrKeysForm, "%v", err)
+	}
+	signed, err := note.Sign(&note.Note{Text: l.text()}, noteSigner{verifier, identity})
+	if err != nil {
+		return nil, fail(ErrKeysForm, "%v", err)
+	}
+	return signed, nil
+}
+
+type noteSigner struct {
+	note.Verifier
+	key ed25519.PrivateKey
+}
+
+func (s noteSigner) Sign(msg []byte) ([]byte, error) { return ed25519.Sign(s.key, msg), nil }
+
+// check refuses lists that no log can have.
+func (l KeyList) check() error {
+	if _, err := l.Verifier(); err != nil {
+		return fail(ErrKeysForm, "%v", err)
+	}
+	if l.Serial == 0 || l.Serial > page.MaxSize {
+		return fail(ErrKeysForm, "serial %d", l.Serial)
+	}
+	if n := len(l.Witnesses.Keys); n > maxWitnesses || l.Quorum < 0 || l.Quorum > n || (l.Quorum == 0) != (n == 0) {
+		return fail(ErrKeysForm, "a quorum of %d of %d witnesses", l.Quorum, n)
+	}
+	for i, w := range l.Witnesses.Keys {
+		if slices.ContainsFunc(l.Witnesses.Keys[:i], func(o WitnessKey) bool { return o.Name == w.Name || o.Public.Equal(w.Public) }) {
+			return fail(ErrKeysForm, "witness %s stands there twice", w.Name)
+		}
+	}
+	return nil
+}
+
+// ParseKeyList reads a signed list and checks that it is signed by the identity
+// that it names. Whether that identity is the right one, only who has it from
+// elsewhere can tell; see Follow.
+func ParseKeyList(signed []byte) (KeyList, error) {
+	if len(signed) > MaxKeyList {
+		return KeyList{}, fail(ErrKeysForm, "%d bytes, more than %d", len(signed), MaxKeyList)
+	}
+	text, _, found := bytes.Cut(signed, []byte("\n\n"))
+	if !found {
+		return KeyList{}, fail(ErrKeysForm, "not a signed list of keys")
+	}
+	l, err := parseKeyText(string(text) + "\n")
+	if err != nil {
+		return KeyList{}, err
+	}
+	verifier, err := note.NewVerifier(l.Identity)
+	if err != nil {
+		return KeyList{}, fail(ErrKeysForm, "the identity: %v", err)
+	}
+	n, err := note.Open(signed, note.VerifierList(verifier))
+	var unverified *note.UnverifiedNoteError
+	var invalid *note.InvalidSignatureError
+	switch {
+	case errors.As(err, &unverified), errors.As(err, &invalid):
+		return KeyList{}, fail(ErrKeysSignature, "not signed by the identity that it names")
+	case err != nil:
+		return KeyList{}, fail(ErrKeysForm, "%v", err)
+	}
+	sig := n.Sigs[0]
+	if n.Text+"\n— "+sig.Name+" "+sig.Base64+"\n" != string(signed) {
+		return KeyList{}, fail(ErrKeysForm, "the list is not in its one form")
+	}
+	return l, nil
+}
+
+// parseKeyText reads what text writes. Comparing with the text written anew
+// leaves one form to every list.
+func parseKeyText(text string) (KeyList, error) {
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	if len(lines) < 6 || len(lines) > 5+page.MaxKeys+maxWitnesses || lines[0] != keyListMagic {
+		return KeyList{}, fail(ErrKeysForm, "not a %s", keyListMagic)
+	}
+	l := KeyList{Identity: strings.TrimPrefix(lines[1], identityStart), Origin: strings.TrimPrefix(lines[2], originStart)}
+	var err error
+	if l.Serial, err = strconv.ParseUint(strings.TrimPrefix(lines[3], serialStart), 10, 64); err != nil {
+		return KeyList{}, fail(ErrKeysForm, "the serial: %v", err)
+	}
+	for _, line := range lines[4:] {
+		if err := l.line(line); err != nil {
+			return KeyList{}, fail(ErrKeysForm, "line %.100q: %v", line, err)
+		}
+	}
+	if err := l.check(); err != nil {
+		return KeyList{}, err
+	}
+	if l.text() != text {
+		return KeyList{}, fail(ErrKeysForm, "the list is not in its one form")
+	}
+	return l, nil
+}
+
+// line reads one line of a key, the quorum or a witness.
+func (l *KeyList) line(line string) (err error) {
+	switch {
+	case strings.HasPrefix(line, keyStart):
+		var k page.KeyRange
+		if k, err = parseRange(strings.TrimPrefix(line, keyStart)); err == nil {
+			l.Keys = append(l.Keys, k)
+		}
+	case strings.HasPrefix(line, quorumStart):
+		l.Quorum, err = strconv.Atoi(strings.TrimPrefix(line, quorumStart))
+	case strings.HasPrefix(line, witnessStart):
+		var w WitnessKey
+		if w, err = ParseWitnessKey(strings.TrimPrefix(line, witnessStart)); err == nil {
+			l.Witnesses.Keys = append(l.Witnesses.Keys, w)
+		}
+	default:
+		err = errors.New("neither a key, the quorum nor a witness")
+	}
+	return err
+}
+
+func parseRange(text string) (k page.KeyRange, err error) {
+	fields := strings.Split(text, " ")
+	if len(fields) != 4 {
+		return k, fmt.Errorf("%d fields", len(fields))
+	}
+	for i, into := range []*uint64{&k.From, &k.Until, &k.Counts} {
+		if *into, err = parseSize(fields[i]); err != nil {
+			return k, err
+		}
+	}
+	key, err := base64.StdEncoding.Strict().DecodeString(fields[3])
+	if err == nil && len(key) != ed25519.PublicKeySize {
+		err = fmt.Errorf("a key of %d bytes", len(key))
+	}
+	k.Public = key
+	return k, err
+}
+
+// Verifier checks pages and checkpoints of the list's log.
+func (l KeyList) Verifier() (*page.Verifier, error) { return page.NewVerifier(l.Origin, l.Keys...) }
+
+// Follow takes a newer list in place of one that is trusted: signed by the same
+// identity, for the same log, with every key that the old one has at the size
+// where it was. A closed key may count for less, never for more. The same list
+// again, or an older one, gives the trusted one.
+func (l KeyList) Follow(newer KeyList) (KeyList, error) {
+	if newer.Identity != l.Identity || newer.Origin != l.Origin {
+		return KeyList{}, fail(ErrKeysHistory, "it is %s's for %s, trusted is %s's for %s", newer.Identity, newer.Origin, l.Identity, l.Origin)
+	}
+	older, later := l, newer
+	if newer.Serial <= l.Serial {
+		older, later = newer, l
+	}
+	if older.Serial == later.Serial && older.text() != later.text() {
+		return KeyList{}, fail(ErrKeysHistory, "two lists have serial %d", l.Serial)
+	}
+	if len(later.Keys) < len(older.Keys) {
+		return KeyList{}, fail(ErrKeysHistory, "list %d has fewer keys than list %d", later.Serial, older.Serial)
+	}
+	for i, was := range older.Keys {
+		is := later.Keys[i]
+		if !is.Public.Equal(was.Public) || is.From != was.From || is.Until > was.Until || is.Counts > was.Counts ||
+			was.Until != page.MaxSize && is.Until != was.Until {
+			return KeyList{}, fail(ErrKeysHistory, "list %d changes key %d of list %d", later.Serial, i+1, older.Serial)
+		}
+	}
+	return later, nil
+}
+
+// Rotate gives the list in which a new key signs from a size on. The old key's
+// checkpoints count up to counts: the size itself in a plain rotation, the last
+// cosigned size after a compromise.
+func (l KeyList) Rotate(next ed25519.PublicKey, size, counts uint64) KeyList {
+	l.Serial++
+	l.Keys = slices.Clone(l.Keys)
+	last := &l.Keys[len(l.Keys)-1]
+	last.Until, last.Counts = size, min(size, counts)
+	k := page.ForEver(next)
+	k.From = size
+	l.Keys = append(l.Keys, k)
+	return l
+}
