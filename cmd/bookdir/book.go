@@ -98,7 +98,7 @@ func (b *Book) reopen(ctx context.Context, was *link) (*link, error) {
 	if err := was.close(ctx); err != nil {
 		b.options.Log.Debug("what the former holder left could not be closed", "error", err)
 	}
-	l, err := connect(ctx, b.Dir, b.Info, b.options)
+	l, err := connect(ctx, b.Dir, b.options)
 	if err != nil {
 		return nil, err
 	}

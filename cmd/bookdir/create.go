@@ -75,6 +75,7 @@ func Create(ctx context.Context, dir string, s Settings) (Info, error) {
 	if err := errors.Join(err, opened.close(ctx)); err != nil {
 		return Info{}, err
 	}
+	info = opened.info
 	// The book exists from here on.
 	return info, writeInfo(dir, info)
 }

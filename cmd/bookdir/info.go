@@ -2,6 +2,8 @@
 // the key ring, the remembered head, the writer and the views together.
 //
 //	book.json   what the book is: ids, origin, public key; readable by anyone
+//	keys        which keys sign the log at which sizes, signed by the identity
+//	cosigned    the newest checkpoint that witnesses cosigned
 //	ring        the wrapped keys
 //	head        the remembered head
 //	store/      JetStream's files
@@ -29,6 +31,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-ledger/daybook/eventstore/page"
+	"github.com/daybook-ledger/daybook/eventstore/transparency"
 )
 
 // Format is the newest format of a book's folder that this program reads, and
@@ -56,13 +59,24 @@ type Info struct {
 	Book    uuid.UUID `json:"book"`
 	Epoch   uint64    `json:"epoch"`
 	Origin  string    `json:"origin"`
-	Key     string    `json:"key"` // the log's public key, as a note verifier key
+	Key     string    `json:"key"` // the log's first public key, as a note verifier key
 	Created time.Time `json:"created"`
 	KeyFile string    `json:"key_file,omitempty"` // where the root key is, if it is a file
+	// Identity is the public key that signs the list of the log's keys; empty in a
+	// book of before there was one.
+	Identity string `json:"identity,omitempty"`
+
+	// list is the list of keys, in the file beside, and signed the same as it
+	// stands there; nil where the book has none.
+	list   *transparency.KeyList
+	signed []byte
 }
 
-// Verifier checks the log.
+// Verifier checks the log, whichever of its keys signed.
 func (i Info) Verifier() (*page.Verifier, error) {
+	if i.list != nil {
+		return i.list.Verifier()
+	}
 	v, err := page.ParseVerifierKey(i.Key)
 	if err != nil {
 		return nil, fmt.Errorf("%w: its key: %w", ErrDamaged, err)
@@ -114,8 +128,10 @@ func ReadInfo(dir string) (Info, error) {
 	if i.Format < 1 || i.Book == uuid.Nil || i.Epoch == 0 || i.Origin != origin(i.Book, i.Epoch) {
 		return Info{}, ErrDamaged
 	}
-	_, err = i.Verifier()
-	return i, err
+	if _, err := i.Verifier(); err != nil {
+		return i, err
+	}
+	return i, i.readKeys(dir)
 }
 
 func writeInfo(dir string, i Info) error {

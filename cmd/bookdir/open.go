@@ -1,11 +1,12 @@
 package bookdir
 
 import (
+	"bytes"
 	"context"
-	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -75,29 +76,28 @@ type connection struct {
 // Open opens the book in a folder: as its holder, or through the process that
 // holds it.
 func Open(ctx context.Context, dir string, o Options) (*Book, error) {
-	info, err := ReadInfo(dir)
-	if err != nil {
-		return nil, err
-	}
 	if o.Wait == 0 {
 		o.Wait = 15 * time.Second
 	}
-	l, err := connect(ctx, dir, info, o)
+	l, err := connect(ctx, dir, o)
 	if err != nil {
 		return nil, err
 	}
-	return &Book{Dir: dir, Info: info, options: o, link: l}, nil
+	return &Book{Dir: dir, Info: l.info, options: o, link: l}, nil
 }
 
 // connect holds the book, or reaches the process that does.
-func connect(ctx context.Context, dir string, info Info, o Options) (*link, error) {
+func connect(ctx context.Context, dir string, o Options) (*link, error) {
 	deadline := time.Now().Add(o.Wait)
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
-		l, err := hold(ctx, dir, info, o)
-		if !errors.Is(err, jetstream.ErrHeld) {
-			return l, err
+		info, err := ReadInfo(dir)
+		if err != nil {
+			return nil, err
 		}
-		l, err = join(ctx, dir, info, o)
+		l, err := hold(ctx, dir, info, o)
+		if errors.Is(err, jetstream.ErrHeld) {
+			l, err = join(ctx, dir, info, o)
+		}
 		if err == nil {
 			return l, nil
 		}
@@ -141,6 +141,9 @@ func hold(ctx context.Context, dir string, info Info, o Options) (_ *link, err e
 	}
 	l.onClose(func(context.Context) error { return server.Shutdown() })
 	l.unclean = server.Unclean()
+	if err := l.unchanged(); err != nil {
+		return nil, err
+	}
 	store, err := jetstream.Open(ctx, server, info.Book)
 	if err != nil {
 		return nil, err
@@ -152,6 +155,9 @@ func hold(ctx context.Context, dir string, info Info, o Options) (_ *link, err e
 		return nil, err
 	}
 	l.ledger = writer
+	if err := l.certified(); err != nil {
+		return nil, err
+	}
 	l.head = func() (page.Head, error) { return writer.Durable(), nil }
 	transport, err := named(l.keys, transportKey)
 	if err != nil {
@@ -174,17 +180,9 @@ func (l *link) unlock() (*page.Signer, error) {
 	}
 	l.keys = ring
 	l.onClose(func(context.Context) error { return ring.Close() })
-	seed, err := named(ring, signingKey)
+	signer, err := l.signer(ring)
 	if err != nil {
 		return nil, err
-	}
-	defer clear(seed)
-	signer, err := page.NewSigner(l.info.Origin, ed25519.NewKeyFromSeed(seed))
-	if err != nil {
-		return nil, err
-	}
-	if signer.Verifier().VerifierKey() != l.info.Key {
-		return nil, fmt.Errorf("%w: its public key is not that of the ring", ErrDamaged)
 	}
 	facts, err := ring.Named(factsKey)
 	if err != nil {
@@ -196,6 +194,34 @@ func (l *link) unlock() (*page.Signer, error) {
 	}
 	l.codec = commit.NewCodec(l.info.Book, l.info.Epoch, ring, facts, digest)
 	return signer, nil
+}
+
+// unchanged refuses to go on with a signing key that was in use before this
+// process had the book, and no longer is: ErrBusy, for the next try reads anew.
+func (l *link) unchanged() error {
+	now, err := os.ReadFile(keysPath(l.dir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("bookdir: %w", err)
+	}
+	if !bytes.Equal(now, l.info.signed) {
+		return fmt.Errorf("%w: its keys were changed just now", ErrBusy)
+	}
+	return nil
+}
+
+// certified gives a book of before there were identities one. Such a book.json
+// is not there while the book is being made.
+func (l *link) certified() error {
+	if l.info.Identity != "" {
+		return nil
+	}
+	if err := l.info.certify(l.dir, l.keys); err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(l.dir, "book.json")); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return writeInfo(l.dir, l.info)
 }
 
 // write opens the writer. A state file that cannot be used is made anew.

@@ -79,7 +79,7 @@ func (b *Book) RebuildViews(ctx context.Context, progress func(done, last uint64
 func (b *Book) ReadPage(ctx context.Context, number uint64) (p commit.Page, err error) {
 	err = b.retry(ctx, func() error {
 		store, codec := b.reading()
-		verifier, err := b.Info.Verifier()
+		verifier, err := b.current().info.Verifier()
 		if err != nil {
 			return err
 		}
@@ -171,7 +171,7 @@ func (b *Book) feed(ctx context.Context, after projections.Cursor, yield func(pr
 // chain makes a chain that stands at a cursor, once the log was seen to lead
 // there.
 func (b *Book) chain(ctx context.Context, store eventstore.Store, at projections.Cursor) (*page.Chain, error) {
-	verifier, err := b.Info.Verifier()
+	verifier, err := b.current().info.Verifier()
 	if err != nil {
 		return nil, err
 	}

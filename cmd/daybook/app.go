@@ -79,7 +79,7 @@ reports follow from it.`,
 		a.initCommand(), a.bookCommand(), a.customerCommand(), a.invoiceCommand(), a.creditCommand(),
 		a.paymentCommand(),
 		a.seriesCommand(), a.importCommand(), a.reportCommand(), a.historyCommand(), a.verifyCommand(),
-		a.rebuildCommand(), a.statusCommand(), a.accessCommand(), a.demoCommand(), a.versionCommand(),
+		a.rebuildCommand(), a.statusCommand(), a.keysCommand(), a.accessCommand(), a.demoCommand(), a.versionCommand(),
 	)
 	root.SetArgs(a.args[1:])
 	root.SetIn(a.stdin)

@@ -84,6 +84,11 @@ var known = []struct {
 	{bookdir.ErrNewer, "newer-version", hintNewer},
 	{bookdir.ErrDamaged, "book-damaged", "bring book.json back from a backup: it holds nothing secret and never changes"},
 	{bookdir.ErrBusy, "busy", hintBusy},
+	{bookdir.ErrKeysMissing, "keys-missing", "bring the file keys back from a backup, or from anybody who has the list: it holds nothing secret"},
+	{bookdir.ErrNoList, "no-key-list", "give the book any command once: it gets its identity and its list of keys then"},
+	{bookdir.ErrOffline, "identity-offline", "name the file of the identity key: --identity FILE"},
+	{bookdir.ErrNotIdentity, "not-the-identity", "give the file that daybook keys offline wrote for this book"},
+	{bookdir.ErrNoWitness, "no-witness", "daybook keys public lists the witnesses"},
 	{remote.ErrUnreachable, "busy", hintBusy},
 	{jetstream.ErrHeld, "busy", hintBusy},
 

@@ -15,13 +15,16 @@ import (
 
 // pathFlags name the flags whose values are paths. The test's process is in
 // another folder than the script is, so that paths are made absolute.
-var pathFlags = []string{"--dir", "--key-file", "--passphrase-file", "--map", "--rejects", "--receipt"}
+var pathFlags = []string{"--dir", "--key-file", "--passphrase-file", "--map", "--rejects", "--receipt", "--identity", "--trust", "--expect", "--out", "--to", "--state"}
+
+// pathEnds are how arguments end that are paths.
+var pathEnds = []string{".json", ".receipt", ".bundle", ".identity"}
 
 // absoluteArgs makes the paths among a command's arguments absolute.
 func absoluteArgs(args []string, absolute func(string) string) []string {
 	args = slices.Clone(args)
 	for i := 1; i < len(args); i++ {
-		file := strings.HasSuffix(args[i], ".csv") && args[0] == "import" || strings.HasSuffix(args[i], ".json")
+		file := strings.HasSuffix(args[i], ".csv") && args[0] == "import" || slices.ContainsFunc(pathEnds, func(end string) bool { return strings.HasSuffix(args[i], end) })
 		if file || slices.Contains(pathFlags, args[i-1]) {
 			args[i] = absolute(args[i])
 		}
