@@ -89,8 +89,15 @@ func TestCheckpointsCountInTheirRange(t *testing.T) {
 		by           byte
 		want         error
 	}{
-		{5, 5, 1, nil}, {5, 6, 1, ErrKeyRange}, {5, 5, 2, nil}, {5, 9, 2, nil}, {5, 4, 2, ErrKeyRange},
-		{3, 3, 1, nil}, {3, 4, 1, ErrKeyRange}, {3, 5, 1, ErrKeyRange}, {3, 5, 2, nil},
+		{5, 5, 1, nil},
+		{5, 6, 1, ErrKeyRange},
+		{5, 5, 2, nil},
+		{5, 9, 2, nil},
+		{5, 4, 2, ErrKeyRange},
+		{3, 3, 1, nil},
+		{3, 4, 1, ErrKeyRange},
+		{3, 5, 1, ErrKeyRange},
+		{3, 5, 2, nil},
 		{0, 1, 1, ErrKeyRange},
 	} {
 		v, a, b := rotated(t, c.counts)
