@@ -25,7 +25,7 @@ type batch struct {
 	balances  map[balanceKey]*balance
 	sums      map[dayKey]*sums
 	taxes     map[taxKey]*taxSums
-	open      map[openKey]*int64
+	open      map[openKey]*worth
 	due       map[dueKey]*int64
 	drawn     map[series.Kind]*drawn
 	funds     map[int64]*fundsRow // by document
@@ -47,7 +47,7 @@ func newBatch(ctx context.Context, w *writer) *batch {
 		balances:  map[balanceKey]*balance{},
 		sums:      map[dayKey]*sums{},
 		taxes:     map[taxKey]*taxSums{},
-		open:      map[openKey]*int64{},
+		open:      map[openKey]*worth{},
 		due:       map[dueKey]*int64{},
 		drawn:     map[series.Kind]*drawn{},
 		funds:     map[int64]*fundsRow{},
@@ -104,8 +104,8 @@ func (b *batch) balance(customer uuid.UUID, currency string) (*balance, error) {
 		return row, nil
 	}
 	row := &balance{}
-	_, err := absent(b.w.row(b.ctx, `SELECT receivable, credit FROM customer_balances WHERE customer = $1 AND currency = $2`,
-		[]any{customer[:], currency}, &row.receivable, &row.credit))
+	_, err := absent(b.w.row(b.ctx, `SELECT receivable, credit, receivable_base, credit_base FROM customer_balances
+		WHERE customer = $1 AND currency = $2`, []any{customer[:], currency}, row.columns()...))
 	if err != nil {
 		return nil, fmt.Errorf("balance of customer %s: %w", customer, err)
 	}
@@ -121,12 +121,12 @@ func (b *batch) accountSums(date domain.Date, account, currency string) (*sums, 
 		return row, nil
 	}
 	row := &sums{}
-	query, args := `SELECT debit, credit FROM account_days WHERE date = $1 AND account = $2 AND currency = $3`,
+	query, args := `SELECT debit, credit, debit_base, credit_base FROM account_days WHERE date = $1 AND account = $2 AND currency = $3`,
 		[]any{string(date), account, currency}
 	if date == "" {
-		query, args = `SELECT debit, credit FROM account_balances WHERE account = $1 AND currency = $2`, args[1:]
+		query, args = `SELECT debit, credit, debit_base, credit_base FROM account_balances WHERE account = $1 AND currency = $2`, args[1:]
 	}
-	if _, err := absent(b.w.row(b.ctx, query, args, &row.debit, &row.credit)); err != nil {
+	if _, err := absent(b.w.row(b.ctx, query, args, row.columns()...)); err != nil {
 		return nil, fmt.Errorf("sums of account %s: %w", account, err)
 	}
 	b.sums[key] = row
@@ -138,8 +138,9 @@ func (b *batch) tax(key taxKey) (*taxSums, error) {
 		return row, nil
 	}
 	row := &taxSums{}
-	_, err := absent(b.w.row(b.ctx, `SELECT taxable, tax FROM tax_months WHERE month = $1 AND currency = $2 AND category = $3 AND percent = $4`,
-		[]any{key.month, key.currency, key.category, key.percent}, &row.taxable, &row.tax))
+	_, err := absent(b.w.row(b.ctx, `SELECT taxable, tax, taxable_base, tax_base FROM tax_months
+		WHERE month = $1 AND currency = $2 AND category = $3 AND percent = $4`,
+		[]any{key.month, key.currency, key.category, key.percent}, row.columns()...))
 	if err != nil {
 		return nil, fmt.Errorf("tax of %s: %w", key.month, err)
 	}
@@ -147,13 +148,14 @@ func (b *batch) tax(key taxKey) (*taxSums, error) {
 	return row, nil
 }
 
-func (b *batch) openOn(due domain.Date, currency string) (*int64, error) {
+func (b *batch) openOn(due domain.Date, currency string) (*worth, error) {
 	key := openKey{due, currency}
 	if row := b.open[key]; row != nil {
 		return row, nil
 	}
-	row := new(int64)
-	_, err := absent(b.w.row(b.ctx, `SELECT open FROM open_days WHERE due = $1 AND currency = $2`, []any{string(due), currency}, row))
+	row := new(worth)
+	_, err := absent(b.w.row(b.ctx, `SELECT open, open_base FROM open_days WHERE due = $1 AND currency = $2`,
+		[]any{string(due), currency}, &row.amount, &row.base))
 	if err != nil {
 		return nil, fmt.Errorf("open items due %s: %w", due, err)
 	}
@@ -256,22 +258,24 @@ func (b *batch) writeSums() error {
 		return cmp.Or(bytes.Compare(k.customer[:], l.customer[:]), cmp.Compare(k.currency, l.currency))
 	}) {
 		row := b.balances[key]
-		balances = append(balances, key.customer[:], key.currency, row.receivable, row.credit)
+		balances = append(balances, key.customer[:], key.currency,
+			row.receivable.amount, row.credit.amount, row.receivable.base, row.credit.base)
 	}
 	for _, key := range keys(b.sums, func(k, l dayKey) int {
 		return cmp.Or(cmp.Compare(k.date, l.date), cmp.Compare(k.account, l.account), cmp.Compare(k.currency, l.currency))
 	}) {
 		row := b.sums[key]
 		if key.date == "" {
-			accounts = append(accounts, key.account, key.currency, row.debit, row.credit)
+			accounts = append(accounts, key.account, key.currency, row.debit.amount, row.credit.amount, row.debit.base, row.credit.base)
 		} else {
-			days = append(days, string(key.date), key.account, key.currency, row.debit, row.credit)
+			days = append(days, string(key.date), key.account, key.currency,
+				row.debit.amount, row.credit.amount, row.debit.base, row.credit.base)
 		}
 	}
 	for _, key := range keys(b.open, func(k, l openKey) int {
 		return cmp.Or(cmp.Compare(k.due, l.due), cmp.Compare(k.currency, l.currency))
 	}) {
-		open = append(open, string(key.due), key.currency, *b.open[key])
+		open = append(open, string(key.due), key.currency, b.open[key].amount, b.open[key].base)
 	}
 	for _, key := range keys(b.due, func(k, l dueKey) int {
 		return cmp.Or(cmp.Compare(k.span, l.span), cmp.Compare(k.since, l.since), cmp.Compare(k.currency, l.currency), cmp.Compare(k.due, l.due))
@@ -282,7 +286,8 @@ func (b *batch) writeSums() error {
 		return strings.Compare(k.month+k.currency+k.category+k.percent, l.month+l.currency+l.category+l.percent)
 	}) {
 		row := b.taxes[key]
-		taxes = append(taxes, key.month, key.currency, key.category, key.percent, row.taxable, row.tax)
+		taxes = append(taxes, key.month, key.currency, key.category, key.percent,
+			row.taxable.amount, row.tax.amount, row.taxable.base, row.tax.base)
 	}
 	for _, rows := range []struct {
 		table table

@@ -36,6 +36,9 @@ type Balance struct {
 	Receivable string `json:"receivable"`
 	// Credit is what the business owes the customer.
 	Credit string `json:"credit"`
+	// ReceivableBase and CreditBase are the same in the book's currency.
+	ReceivableBase string `json:"receivable_base"`
+	CreditBase     string `json:"credit_base"`
 }
 
 // CustomerFilter says which customers to list. The zero one lists the newest
@@ -151,6 +154,10 @@ const balancesTogether = 100
 
 // readBalances adds the balances of customers.
 func readBalances(ctx context.Context, tx Tx, customers []Customer) error {
+	_, base, err := bookCurrency(ctx, tx)
+	if err != nil {
+		return err
+	}
 	at := make(map[uuid.UUID]*Customer, len(customers))
 	for i := range customers {
 		at[customers[i].ID] = &customers[i]
@@ -161,19 +168,21 @@ func readBalances(ctx context.Context, tx Tx, customers []Customer) error {
 		for i := range part {
 			args[i], places[i] = part[i].ID[:], "$"+strconv.Itoa(i+1)
 		}
-		err := load(ctx, tx, `SELECT customer, currency, receivable, credit FROM customer_balances
+		err := load(ctx, tx, `SELECT customer, currency, receivable, credit, receivable_base, credit_base FROM customer_balances
 			WHERE customer IN (`+strings.Join(places, ", ")+`)`, args, func(r scanner) error {
 			var id uuid.UUID
 			var currency string
-			var receivable, credit int64
-			if err := r.Scan(&id, &currency, &receivable, &credit); err != nil {
+			var row balance
+			if err := r.Scan(append([]any{&id, &currency}, row.columns()...)...); err != nil {
 				return err
 			}
 			text, err := decimals(currency)
 			if err != nil {
 				return err
 			}
-			at[id].Balances = append(at[id].Balances, Balance{currency, text(receivable), text(credit)})
+			at[id].Balances = append(at[id].Balances, Balance{
+				currency, text(row.receivable.amount), text(row.credit.amount), base(row.receivable.base), base(row.credit.base),
+			})
 			return nil
 		})
 		if err != nil {

@@ -216,10 +216,10 @@ func (b *batch) post(p place, number int64, entry account.Entry) error {
 	b.entries = append(b.entries, position, number, string(entry.Date), d.seq, int64(p.index), p.event.Event.EventType())
 	for line, posting := range entry.Postings {
 		var category, percent string
-		var taxable int64
+		var taxable worth
 		if posting.Tax != nil {
 			category, percent = string(posting.Tax.Rate.Category), posting.Tax.Rate.Percent.String()
-			taxable = posting.Tax.Taxable.Minor()
+			taxable = worthOf(posting.Tax.Taxable, posting.Tax.Base)
 		}
 		currency := posting.Amount.Currency().String()
 		if currency == "" {
@@ -230,8 +230,8 @@ func (b *batch) post(p place, number int64, entry account.Entry) error {
 			return err
 		}
 		b.postings = append(b.postings, position, number, int64(line), string(entry.Date),
-			string(posting.Account), currency, posting.Amount.Minor(), category, percent, taxable,
-			entry.Customer[:], item, string(due))
+			string(posting.Account), currency, posting.Amount.Minor(), category, percent, taxable.amount,
+			entry.Customer[:], item, string(due), posting.Base.Minor(), taxable.base)
 		if err := b.sum(entry, posting, currency); err != nil {
 			return err
 		}
@@ -269,13 +269,15 @@ func (b *batch) sell(p place, number int64, entry account.Entry) error {
 	return nil
 }
 
+func worthOf(amount, base money.Amount) worth { return worth{amount.Minor(), base.Minor()} }
+
 func (b *batch) sum(entry account.Entry, posting account.Posting, currency string) error {
 	for _, date := range []domain.Date{entry.Date, ""} {
 		row, err := b.accountSums(date, string(posting.Account), currency)
 		if err != nil {
 			return err
 		}
-		if err := row.add(posting.Amount.Minor()); err != nil {
+		if err := row.add(worthOf(posting.Amount, posting.Base)); err != nil {
 			return err
 		}
 	}
@@ -298,11 +300,10 @@ func (b *batch) sumTax(entry account.Entry, posting account.Posting, currency st
 	if err != nil {
 		return err
 	}
-	if row.taxable, err = add(row.taxable, posting.Tax.Taxable.Minor()); err != nil {
-		return err
-	}
-	row.tax, err = add(row.tax, -posting.Amount.Minor())
-	return err
+	return row.add(taxSums{
+		taxable: worthOf(posting.Tax.Taxable, posting.Tax.Base),
+		tax:     worthOf(posting.Amount, posting.Base).negated(),
+	})
 }
 
 func (b *batch) sumCustomer(entry account.Entry, posting account.Posting, currency string) error {
@@ -310,11 +311,11 @@ func (b *batch) sumCustomer(entry account.Entry, posting account.Posting, curren
 	if err != nil {
 		return err
 	}
+	moved := worthOf(posting.Amount, posting.Base)
 	if posting.Account == account.CustomerCredit {
-		row.credit, err = add(row.credit, -posting.Amount.Minor())
-		return err
+		return row.credit.add(moved.negated())
 	}
-	if row.receivable, err = add(row.receivable, posting.Amount.Minor()); err != nil {
+	if err := row.receivable.add(moved); err != nil {
 		return err
 	}
 	d, err := b.document(posting.Item)
@@ -322,19 +323,21 @@ func (b *batch) sumCustomer(entry account.Entry, posting account.Posting, curren
 		return err
 	}
 	d.changed = true
-	if d.open, err = add(d.open, posting.Amount.Minor()); err != nil {
+	open := worth{d.open, d.openBase}
+	if err := open.add(moved); err != nil {
 		return err
 	}
-	return b.sumDue(entry.Date, d.due, currency, posting.Amount.Minor())
+	d.open, d.openBase = open.amount, open.base
+	return b.sumDue(entry.Date, d.due, currency, moved)
 }
 
 // sumDue adds to what is open by its due date: now, and on each day.
-func (b *batch) sumDue(date, due domain.Date, currency string, amount int64) error {
+func (b *batch) sumDue(date, due domain.Date, currency string, moved worth) error {
 	row, err := b.openOn(due, currency)
 	if err != nil {
 		return err
 	}
-	if *row, err = add(*row, amount); err != nil {
+	if err := row.add(moved); err != nil {
 		return err
 	}
 	for _, key := range []dueKey{{spanDay, string(date), currency, due}, {spanMonth, date.Month(), currency, due}} {
@@ -342,18 +345,28 @@ func (b *batch) sumDue(date, due domain.Date, currency string, amount int64) err
 		if err != nil {
 			return err
 		}
-		if *row, err = add(*row, amount); err != nil {
+		if *row, err = add(*row, moved.amount); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *sums) add(amount int64) (err error) {
-	if amount < 0 {
-		s.credit, err = add(s.credit, -amount)
+// add adds a posting to one side or the other, and its base likewise: of an
+// exchange difference there is no amount, and the base stands alone.
+func (s *sums) add(posted worth) (err error) {
+	if posted.amount < 0 {
+		s.credit.amount, err = add(s.credit.amount, -posted.amount)
 	} else {
-		s.debit, err = add(s.debit, amount)
+		s.debit.amount, err = add(s.debit.amount, posted.amount)
+	}
+	if err != nil {
+		return err
+	}
+	if posted.base < 0 {
+		s.credit.base, err = add(s.credit.base, -posted.base)
+	} else {
+		s.debit.base, err = add(s.debit.base, posted.base)
 	}
 	return err
 }

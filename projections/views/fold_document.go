@@ -76,7 +76,7 @@ func (b *batch) foldInvoice(p place, e *invoice.Issued) error {
 	if e.Personal != nil {
 		d.name = buyerName(e.Personal.Buyer)
 	}
-	d.open = 0 // posting it opens it
+	d.open, d.openBase = 0, 0 // posting it opens it
 	d.amounts(e.Content.Currency, e.Totals.Net, e.Totals.Tax, e.Totals.Gross, e.Totals.Due)
 	return b.keep(d, e)
 }
@@ -91,7 +91,7 @@ func (b *batch) foldCredit(p place, e *credit.Issued) error {
 	d.date, d.imported = e.Date, e.Imported
 	d.customer, d.invoice = e.Content.Customer, e.Invoice
 	if e.Excess.Sign() > 0 {
-		b.funds[d.seq] = &fundsRow{amount: e.Excess.Minor(), free: e.Excess.Minor()}
+		b.funds[d.seq] = newFunds(worthOf(e.Excess, e.Excess))
 	}
 	if e.Personal != nil {
 		d.name = buyerName(e.Personal.Buyer)

@@ -15,17 +15,20 @@ import (
 // of a credit note. What is neither free nor refunded nor drawn is allocated,
 // unless the payment was reversed.
 type fundsRow struct {
-	amount, free, refunded, drawn int64
-	reversed                      domain.Date
-	reason                        string
+	amount, free    worth
+	refunded, drawn int64
+	reversed        domain.Date
+	reason          string
 }
+
+func newFunds(amount worth) *fundsRow { return &fundsRow{amount: amount, free: amount} }
 
 // allocated is what is allocated now.
 func (f *fundsRow) allocated() int64 {
 	if f.reversed != "" {
 		return 0
 	}
-	return f.amount - f.free - f.refunded - f.drawn
+	return f.amount.amount - f.free.amount - f.refunded - f.drawn
 }
 
 // useKey is the key of allocations: the keys of two documents.
@@ -50,7 +53,7 @@ func (b *batch) foldPayment(p place, e *payment.Received) error {
 	d.customer, d.name = e.Customer, who.name()
 	d.reference, d.date = e.Reference, e.Date
 	d.amounts(e.Amount.Currency(), e.Amount, money.Zero(e.Amount.Currency()), e.Amount, e.Amount)
-	b.funds[d.seq] = &fundsRow{amount: e.Amount.Minor(), free: e.Amount.Minor()}
+	b.funds[d.seq] = newFunds(worthOf(e.Amount, e.Amount))
 	return b.keep(d, e)
 }
 
@@ -61,7 +64,7 @@ func (b *batch) foldReversal(p place, e *payment.Reversed) error {
 		return err
 	}
 	d.stage, d.due, d.changed = invoice.Status(payment.StatusReversed), e.Date, true
-	row.free, row.reversed, row.reason = 0, e.Date, e.Reason
+	row.free, row.reversed, row.reason = worth{}, e.Date, e.Reason
 	return nil
 }
 
@@ -72,15 +75,15 @@ func (b *batch) foldFunds(p place) error {
 	}
 	switch e := p.event.Event.(type) {
 	case *funds.Allocated:
-		return b.use(d, row, e.Target, e.Amount.Minor(), e.Date)
+		return b.use(d, row, e.Target, worthOf(e.Amount, e.Amount), e.Date)
 	case *funds.Released:
-		return b.use(d, row, e.Target, -e.Amount.Minor(), e.Date)
+		return b.use(d, row, e.Target, worthOf(e.Amount, e.Amount).negated(), e.Date)
 	case *funds.Refunded:
-		if row.free, err = add(row.free, -e.Amount.Minor()); err == nil {
+		if err = row.free.add(worthOf(e.Amount, e.Amount).negated()); err == nil {
 			row.refunded, err = add(row.refunded, e.Amount.Minor())
 		}
 	case *funds.Drawn:
-		if row.free, err = add(row.free, -e.Amount.Minor()); err == nil {
+		if err = row.free.add(worthOf(e.Amount, e.Amount).negated()); err == nil {
 			row.drawn, err = add(row.drawn, e.Amount.Minor())
 		}
 	}
@@ -88,7 +91,7 @@ func (b *batch) foldFunds(p place) error {
 }
 
 // use allocates funds to an item, or takes them back.
-func (b *batch) use(source *document, row *fundsRow, target domain.StreamID, amount int64, date domain.Date) error {
+func (b *batch) use(source *document, row *fundsRow, target domain.StreamID, moved worth, date domain.Date) error {
 	item, err := b.document(target)
 	if err != nil {
 		return err
@@ -103,17 +106,16 @@ func (b *batch) use(source *document, row *fundsRow, target domain.StreamID, amo
 		}
 		b.uses[key] = u
 	}
-	if amount > 0 {
+	if moved.amount > 0 {
 		if u.amount == 0 {
 			u.date = ""
 		}
 		u.date = max(u.date, date)
 	}
-	if u.amount, err = add(u.amount, amount); err != nil {
+	if u.amount, err = add(u.amount, moved.amount); err != nil {
 		return err
 	}
-	row.free, err = add(row.free, -amount)
-	return err
+	return row.free.add(moved.negated())
 }
 
 // fundsOf gives the document that funds came of, and their row.
@@ -137,17 +139,18 @@ func (b *batch) fundsOf(stream domain.StreamID) (*document, *fundsRow, error) {
 	return d, row, nil
 }
 
-const fundsColumns = `amount, free, refunded, drawn, reversed, reason`
+const fundsColumns = `amount, free, refunded, drawn, reversed, reason, base, free_base`
 
 func (f *fundsRow) into() []any {
-	return []any{&f.amount, &f.free, &f.refunded, &f.drawn, &f.reversed, &f.reason}
+	return []any{&f.amount.amount, &f.free.amount, &f.refunded, &f.drawn, &f.reversed, &f.reason, &f.amount.base, &f.free.base}
 }
 
 func (b *batch) writeFunds() error {
 	var rows, uses []any
 	for _, seq := range keys(b.funds, cmp.Compare[int64]) {
 		f := b.funds[seq]
-		rows = append(rows, seq, f.amount, f.free, f.refunded, f.drawn, string(f.reversed), f.reason)
+		rows = append(rows, seq, f.amount.amount, f.free.amount, f.refunded, f.drawn, string(f.reversed), f.reason,
+			f.amount.base, f.free.base)
 	}
 	for _, key := range keys(b.uses, func(k, l useKey) int {
 		return cmp.Or(cmp.Compare(k.source, l.source), cmp.Compare(k.target, l.target))

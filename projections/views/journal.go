@@ -28,7 +28,9 @@ type JournalFilter struct {
 // Journal is a part of the journal.
 type Journal struct {
 	Entries []Entry `json:"entries"`
-	Next    string  `json:"next,omitempty"`
+	// Currency is the book's, that of all bases.
+	Currency string `json:"currency"`
+	Next     string `json:"next,omitempty"`
 }
 
 // Entry is one balanced entry.
@@ -51,10 +53,15 @@ type Posting struct {
 	Debit    string          `json:"debit"`
 	Credit   string          `json:"credit"`
 	Currency string          `json:"currency"`
+	// DebitBase and CreditBase are the amount in the book's currency.
+	DebitBase  string `json:"debit_base"`
+	CreditBase string `json:"credit_base"`
 	// Category, Percent and Taxable say what a posting of tax is the tax of.
 	Category tax.Category `json:"category,omitempty"`
 	Percent  string       `json:"percent,omitempty"`
 	Taxable  string       `json:"taxable,omitempty"`
+	// TaxableBase is Taxable in the book's currency.
+	TaxableBase string `json:"taxable_base,omitempty"`
 }
 
 var journalOrder = order{name: "journal", text: "date", number: "0"}
@@ -72,11 +79,16 @@ func (q *Queries) Journal(ctx context.Context, f JournalFilter) (Journal, error)
 	var journal Journal
 	err = q.reader.Read(ctx, func(tx Tx) error {
 		journal = Journal{Entries: []Entry{}}
+		currency, base, err := bookCurrency(ctx, tx)
+		if err != nil {
+			return err
+		}
+		journal.Currency = currency
 		if err := f.read(ctx, tx, after, limit, &journal); err != nil {
 			return err
 		}
 		for i := range journal.Entries {
-			if err := journal.Entries[i].read(ctx, tx); err != nil {
+			if err := journal.Entries[i].read(ctx, tx, base); err != nil {
 				return err
 			}
 		}
@@ -128,12 +140,13 @@ func (f JournalFilter) read(ctx context.Context, tx Tx, after key, limit int, in
 }
 
 // read adds the postings of an entry.
-func (e *Entry) read(ctx context.Context, tx Tx) error {
-	return load(ctx, tx, `SELECT account, currency, amount, category, percent, taxable FROM postings
+func (e *Entry) read(ctx context.Context, tx Tx, base func(minor int64) string) error {
+	return load(ctx, tx, `SELECT account, currency, amount, category, percent, taxable, base, taxable_base FROM postings
 		WHERE position = $1 AND entry = $2 ORDER BY line`, []any{int64(e.Position), int64(e.Entry)}, func(r scanner) error {
 		var p Posting
-		var amount, taxable int64
-		if err := r.Scan(&p.Account, &p.Currency, &amount, &p.Category, &p.Percent, &taxable); err != nil {
+		var amount, taxable worth
+		if err := r.Scan(&p.Account, &p.Currency, &amount.amount, &p.Category, &p.Percent, &taxable.amount,
+			&amount.base, &taxable.base); err != nil {
 			return err
 		}
 		text, err := decimals(p.Currency)
@@ -144,9 +157,10 @@ func (e *Entry) read(ctx context.Context, tx Tx) error {
 		if err := s.add(amount); err != nil {
 			return err
 		}
-		p.Debit, p.Credit = text(s.debit), text(s.credit)
+		p.Debit, p.Credit = text(s.debit.amount), text(s.credit.amount)
+		p.DebitBase, p.CreditBase = base(s.debit.base), base(s.credit.base)
 		if p.Category != "" {
-			p.Taxable = text(taxable)
+			p.Taxable, p.TaxableBase = text(taxable.amount), base(taxable.base)
 		}
 		e.Postings = append(e.Postings, p)
 		return nil

@@ -28,14 +28,18 @@ type OpenFilter struct {
 type OpenItems struct {
 	AsOf  domain.Date `json:"as_of"`
 	Items []OpenItem  `json:"items"`
-	Aging []Aging     `json:"aging"`
-	Next  string      `json:"next,omitempty"`
+	// Aging is by currency, and Base all of it in the book's.
+	Aging []Aging `json:"aging"`
+	Base  *Aging  `json:"base,omitempty"`
+	Next  string  `json:"next,omitempty"`
 }
 
 // OpenItem is an invoice of which an amount is open, or a reversed payment of
 // which an amount is to be paid back.
 type OpenItem struct {
 	Summary
+	// OpenBase is what is open, in the book's currency.
+	OpenBase string `json:"open_base"`
 	// DaysOverdue is 0 up to and on the due date.
 	DaysOverdue int `json:"days_overdue"`
 }
@@ -70,10 +74,14 @@ func (q *Queries) OpenItems(ctx context.Context, f OpenFilter) (OpenItems, error
 	var items OpenItems
 	err = q.reader.Read(ctx, func(tx Tx) error {
 		items = OpenItems{AsOf: f.AsOf, Items: []OpenItem{}, Aging: []Aging{}}
-		if err := f.read(ctx, tx, after, limit, &items); err != nil {
+		currency, base, err := bookCurrency(ctx, tx)
+		if err != nil {
 			return err
 		}
-		return f.age(ctx, tx, &items)
+		if err := f.read(ctx, tx, after, limit, base, &items); err != nil {
+			return err
+		}
+		return f.age(ctx, tx, currency, &items)
 	})
 	if err != nil {
 		return OpenItems{}, fmt.Errorf("views: open items: %w", err)
@@ -81,7 +89,7 @@ func (q *Queries) OpenItems(ctx context.Context, f OpenFilter) (OpenItems, error
 	return items, nil
 }
 
-func (f OpenFilter) read(ctx context.Context, tx Tx, after key, limit int, into *OpenItems) error {
+func (f OpenFilter) read(ctx context.Context, tx Tx, after key, limit int, base func(minor int64) string, into *OpenItems) error {
 	w := where{conditions: []string{"open <> 0"}}
 	o := openOrder
 	if f.Customer != uuid.Nil {
@@ -105,51 +113,74 @@ func (f OpenFilter) read(ctx context.Context, tx Tx, after key, limit int, into 
 		if err != nil {
 			return err
 		}
-		into.Items = append(into.Items, OpenItem{s, daysBetween(d.due, f.AsOf)})
+		into.Items = append(into.Items, OpenItem{s, base(d.openBase), daysBetween(d.due, f.AsOf)})
 		return nil
 	})
 }
 
 // age sums by days overdue. For all customers the sums of each due date are
 // kept; those of one customer are few.
-func (f OpenFilter) age(ctx context.Context, tx Tx, into *OpenItems) error {
-	query, args := `SELECT due, currency, open FROM open_days WHERE open <> 0`, []any(nil)
+func (f OpenFilter) age(ctx context.Context, tx Tx, base string, into *OpenItems) error {
+	query, args := `SELECT due, currency, open, open_base FROM open_days WHERE open <> 0`, []any(nil)
 	if f.Customer != uuid.Nil {
-		query, args = `SELECT due, currency, open FROM documents WHERE open <> 0 AND customer = $1`, []any{f.Customer[:]}
+		query, args = `SELECT due, currency, open, open_base FROM documents WHERE open <> 0 AND customer = $1`, []any{f.Customer[:]}
 	}
-	sums := map[string]*[6]int64{} // by currency; the first is the whole
+	byCurrency := map[string]*ages{}
+	var whole ages
 	err := load(ctx, tx, query, args, func(r scanner) error {
 		var due domain.Date
 		var currency string
-		var open int64
-		if err := r.Scan(&due, &currency, &open); err != nil {
+		var open worth
+		if err := r.Scan(&due, &currency, &open.amount, &open.base); err != nil {
 			return err
 		}
-		if sums[currency] == nil {
-			sums[currency] = new([6]int64)
+		if byCurrency[currency] == nil {
+			byCurrency[currency] = new(ages)
 		}
-		at := 1 + min((max(daysBetween(due, f.AsOf), 0)+29)/30, 4)
-		for _, i := range []int{0, at} {
-			sum, err := add(sums[currency][i], open)
-			if err != nil {
-				return err
-			}
-			sums[currency][i] = sum
+		days := daysBetween(due, f.AsOf)
+		if err := whole.add(days, open.base); err != nil {
+			return err
 		}
-		return nil
+		return byCurrency[currency].add(days, open.amount)
 	})
 	if err != nil {
 		return err
 	}
-	for _, currency := range keys(sums, cmp.Compare[string]) {
-		text, err := decimals(currency)
+	for _, currency := range keys(byCurrency, cmp.Compare[string]) {
+		aging, err := byCurrency[currency].aging(currency)
 		if err != nil {
 			return err
 		}
-		s := sums[currency]
-		into.Aging = append(into.Aging, Aging{currency, text(s[0]), text(s[1]), text(s[2]), text(s[3]), text(s[4]), text(s[5])})
+		into.Aging = append(into.Aging, aging)
+	}
+	if len(byCurrency) == 0 {
+		return nil
+	}
+	aging, err := whole.aging(base)
+	into.Base = &aging
+	return err
+}
+
+// ages are sums by days overdue; the first is the whole.
+type ages [6]int64
+
+func (a *ages) add(days int, open int64) error {
+	for _, i := range []int{0, 1 + min((max(days, 0)+29)/30, 4)} {
+		sum, err := add(a[i], open)
+		if err != nil {
+			return err
+		}
+		a[i] = sum
 	}
 	return nil
+}
+
+func (a *ages) aging(currency string) (Aging, error) {
+	text, err := decimals(currency)
+	if err != nil {
+		return Aging{}, err
+	}
+	return Aging{currency, text(a[0]), text(a[1]), text(a[2]), text(a[3]), text(a[4]), text(a[5])}, nil
 }
 
 func daysBetween(due, day domain.Date) int {

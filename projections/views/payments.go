@@ -115,8 +115,8 @@ func readPayment(ctx context.Context, tx Tx, stream domain.StreamID) (row docume
 	}
 	return row, Payment{
 		ID: stream.ID, Status: payment.Status(row.stage), Customer: row.customer, CustomerName: row.name,
-		Reference: row.reference, Date: row.date, Currency: row.currency, Amount: text(f.amount),
-		Allocated: text(f.allocated()), Refunded: text(f.refunded), Drawn: text(f.drawn), Free: text(f.free),
+		Reference: row.reference, Date: row.date, Currency: row.currency, Amount: text(f.amount.amount),
+		Allocated: text(f.allocated()), Refunded: text(f.refunded), Drawn: text(f.drawn), Free: text(f.free.amount),
 		Open: text(row.open), Reversed: f.reversed, Reason: f.reason, Recorded: instant(row.recorded),
 	}, nil
 }
@@ -218,7 +218,7 @@ func (doc *Document) settle(ctx context.Context, tx Tx, row document) error {
 		doc.Free, doc.Refunded = text(0), text(0)
 		return err
 	}
-	doc.Free, doc.Refunded = text(f.free), text(f.refunded)
+	doc.Free, doc.Refunded = text(f.free.amount), text(f.refunded)
 	doc.Allocations, err = readUses(ctx, tx, row, targets)
 	return err
 }

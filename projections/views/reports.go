@@ -13,7 +13,8 @@ import (
 	"github.com/daybook-ledger/daybook/domain/tax"
 )
 
-// TaxReport is what tax was charged on documents dated in a range of months.
+// TaxReport is what tax was charged on documents dated in a range of months, in
+// the book's currency, whatever that of the documents.
 type TaxReport struct {
 	From string `json:"from,omitempty"`
 	To   string `json:"to,omitempty"`
@@ -53,22 +54,25 @@ func (q *Queries) TaxReport(ctx context.Context, from, to string) (TaxReport, er
 	byMonth := map[string]map[taxKey]*taxSums{}
 	whole := map[taxKey]*taxSums{}
 	err := q.reader.Read(ctx, func(tx Tx) error {
-		return load(ctx, tx, `SELECT month, currency, category, percent, taxable, tax FROM tax_months`+w.String(), w.args,
+		currency, _, err := bookCurrency(ctx, tx)
+		if err != nil {
+			return err
+		}
+		return load(ctx, tx, `SELECT month, category, percent, taxable_base, tax_base FROM tax_months`+w.String(), w.args,
 			func(r scanner) error {
-				var k taxKey
+				k := taxKey{currency: currency}
 				var row taxSums
-				if err := r.Scan(&k.month, &k.currency, &k.category, &k.percent, &row.taxable, &row.tax); err != nil {
+				if err := r.Scan(&k.month, &k.category, &k.percent, &row.taxable.base, &row.tax.base); err != nil {
 					return err
 				}
 				if byMonth[k.month] == nil {
 					byMonth[k.month] = map[taxKey]*taxSums{}
 				}
-				byMonth[k.month][k] = &row
-				k.month = ""
-				if whole[k] == nil {
-					whole[k] = &taxSums{}
+				if err := addTax(byMonth[k.month], k, row); err != nil {
+					return err
 				}
-				return whole[k].add(row)
+				k.month = ""
+				return addTax(whole, k, row)
 			})
 	})
 	if err != nil {
@@ -85,12 +89,18 @@ func (q *Queries) TaxReport(ctx context.Context, from, to string) (TaxReport, er
 	return report, err
 }
 
-func (s *taxSums) add(t taxSums) (err error) {
-	if s.taxable, err = add(s.taxable, t.taxable); err != nil {
+func addTax(sums map[taxKey]*taxSums, k taxKey, row taxSums) error {
+	if sums[k] == nil {
+		sums[k] = &taxSums{}
+	}
+	return sums[k].add(row)
+}
+
+func (s *taxSums) add(t taxSums) error {
+	if err := s.taxable.add(t.taxable); err != nil {
 		return err
 	}
-	s.tax, err = add(s.tax, t.tax)
-	return err
+	return s.tax.add(t.tax)
 }
 
 func taxRows(sums map[taxKey]*taxSums) ([]TaxRow, error) {
@@ -104,7 +114,7 @@ func taxRows(sums map[taxKey]*taxSums) ([]TaxRow, error) {
 		if err != nil {
 			return nil, damaged("tax rate %.20q", k.percent)
 		}
-		rows = append(rows, TaxRow{tax.Category(k.category), percent, text(s.taxable), text(s.tax), k.currency})
+		rows = append(rows, TaxRow{tax.Category(k.category), percent, text(s.taxable.base), text(s.tax.base), k.currency})
 	}
 	slices.SortFunc(rows, func(a, b TaxRow) int {
 		return cmp.Or(cmp.Compare(a.Currency, b.Currency), cmp.Compare(a.Category, b.Category), a.Percent.Cmp(b.Percent))
@@ -116,8 +126,10 @@ func taxRows(sums map[taxKey]*taxSums) ([]TaxRow, error) {
 // of the chart.
 type TrialBalance struct {
 	Accounts []AccountBalance `json:"accounts"`
-	// Totals are the sums of both columns, by currency; they are equal.
+	// Totals are the sums of both columns, by currency; they are equal. Base is
+	// that of the accounts' bases, and balances likewise.
 	Totals []Totals `json:"totals"`
+	Base   Totals   `json:"base"`
 	// Currency is the book's.
 	Currency string `json:"currency"`
 	// Until is the last day that counts; empty for all.
@@ -132,6 +144,10 @@ type AccountBalance struct {
 	Debit    string          `json:"debit"`
 	Credit   string          `json:"credit"`
 	Currency string          `json:"currency"`
+	// DebitBase and CreditBase are the balance in the book's currency, on the
+	// side where that stands: exchange differences are a balance of no amount.
+	DebitBase  string `json:"debit_base"`
+	CreditBase string `json:"credit_base"`
 }
 
 // Totals are the sums of a trial balance.
@@ -144,39 +160,46 @@ type Totals struct {
 // TrialBalance gives the balances of all accounts, by documents dated up to a
 // day, which may be empty for all.
 func (q *Queries) TrialBalance(ctx context.Context, until domain.Date) (TrialBalance, error) {
-	query, args := `SELECT account, currency, debit, credit FROM account_balances`, []any(nil)
+	query, args := `SELECT account, currency, debit, credit, debit_base, credit_base FROM account_balances`, []any(nil)
 	if until != "" {
-		query, args = `SELECT account, currency, sum(debit), sum(credit) FROM account_days WHERE date <= $1 GROUP BY account, currency`,
-			[]any{string(until)}
+		query, args = `SELECT account, currency, sum(debit), sum(credit), sum(debit_base), sum(credit_base) FROM account_days
+			WHERE date <= $1 GROUP BY account, currency`, []any{string(until)}
 	}
-	balances := map[dayKey]int64{}
+	balances := map[dayKey]worth{}
 	var currency string
-	err := q.reader.Read(ctx, func(tx Tx) error {
-		_, err := absent(tx.QueryRowContext(ctx, `SELECT currency FROM books`).Scan(&currency))
-		if err != nil {
+	err := q.reader.Read(ctx, func(tx Tx) (err error) {
+		if currency, _, err = bookCurrency(ctx, tx); err != nil {
 			return err
 		}
 		return load(ctx, tx, query, args, func(r scanner) error {
 			var k dayKey
 			var s sums
-			if err := r.Scan(&k.account, &k.currency, &s.debit, &s.credit); err != nil {
+			if err := r.Scan(append([]any{&k.account, &k.currency}, s.columns()...)...); err != nil {
 				return err
 			}
-			balances[k] = s.debit - s.credit
+			balances[k] = worth{s.debit.amount - s.credit.amount, s.debit.base - s.credit.base}
 			return nil
 		})
 	})
 	if err != nil {
 		return TrialBalance{}, fmt.Errorf("views: trial balance: %w", err)
 	}
-	t, err := trialBalance(balances)
-	t.Currency, t.Until = currency, until
+	t, err := trialBalance(balances, currency)
+	t.Until = until
 	return t, err
 }
 
-func trialBalance(balances map[dayKey]int64) (TrialBalance, error) {
-	t := TrialBalance{Accounts: []AccountBalance{}, Totals: []Totals{}}
+func trialBalance(balances map[dayKey]worth, base string) (TrialBalance, error) {
+	t := TrialBalance{Accounts: []AccountBalance{}, Totals: []Totals{}, Currency: base}
+	if len(balances) == 0 && base == "" {
+		return t, nil
+	}
+	inBase, err := decimals(base)
+	if err != nil {
+		return t, err
+	}
 	totals := map[string]*sums{}
+	var whole sums
 	for _, info := range account.Chart() {
 		for _, k := range keys(balances, func(a, b dayKey) int { return cmp.Compare(a.currency, b.currency) }) {
 			if k.account != string(info.Account) {
@@ -187,16 +210,18 @@ func trialBalance(balances map[dayKey]int64) (TrialBalance, error) {
 				return t, err
 			}
 			var s sums
-			if err := s.add(balances[k]); err != nil {
-				return t, err
-			}
-			t.Accounts = append(t.Accounts, AccountBalance{info.Account, info.Name, text(s.debit), text(s.credit), k.currency})
 			if totals[k.currency] == nil {
 				totals[k.currency] = &sums{}
 			}
-			if err := totals[k.currency].add(balances[k]); err != nil {
-				return t, err
+			for _, into := range []*sums{&s, totals[k.currency], &whole} {
+				if err := into.add(balances[k]); err != nil {
+					return t, err
+				}
 			}
+			t.Accounts = append(t.Accounts, AccountBalance{
+				info.Account, info.Name, text(s.debit.amount), text(s.credit.amount), k.currency,
+				inBase(s.debit.base), inBase(s.credit.base),
+			})
 		}
 	}
 	for _, currency := range keys(totals, cmp.Compare[string]) {
@@ -204,8 +229,9 @@ func trialBalance(balances map[dayKey]int64) (TrialBalance, error) {
 		if err != nil {
 			return t, err
 		}
-		t.Totals = append(t.Totals, Totals{currency, text(totals[currency].debit), text(totals[currency].credit)})
+		t.Totals = append(t.Totals, Totals{currency, text(totals[currency].debit.amount), text(totals[currency].credit.amount)})
 	}
+	t.Base = Totals{base, inBase(whole.debit.base), inBase(whole.credit.base)}
 	return t, nil
 }
 

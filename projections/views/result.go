@@ -1,6 +1,7 @@
 package views
 
 import (
+	"context"
 	"time"
 
 	"github.com/google/uuid"
@@ -68,6 +69,18 @@ func decimals(currency string) (func(minor int64) string, error) {
 		return nil, damaged("currency %.10q", currency)
 	}
 	return func(minor int64) string { return money.New(minor, c).String() }, nil
+}
+
+// bookCurrency gives the book's currency, in which all bases are, and the texts of
+// amounts in it. Before the book is open there are no amounts.
+func bookCurrency(ctx context.Context, tx Tx) (string, func(minor int64) string, error) {
+	var currency string
+	err := tx.QueryRowContext(ctx, `SELECT currency FROM books`).Scan(&currency)
+	if none, err := absent(err); err != nil || none {
+		return "", func(int64) string { return "" }, err
+	}
+	text, err := decimals(currency)
+	return currency, text, err
 }
 
 func instant(micros int64) time.Time { return time.UnixMicro(micros).UTC() }

@@ -21,31 +21,35 @@ var (
 	documentsTable = table{"documents", 1, []string{
 		"seq", "kind", "id", "status", "number", "reference", "customer", "name", "name_key", "date", "due",
 		"currency", "net", "tax", "gross", "payable", "open", "credited", "invoice", "imported", "recorded", "search",
-		"written_off", "recovered", "relieved",
+		"written_off", "recovered", "relieved", "open_base",
 	}}
-	fundsTable       = table{"funds", 1, []string{"document", "amount", "free", "refunded", "drawn", "reversed", "reason"}}
+	fundsTable       = table{"funds", 1, []string{"document", "amount", "free", "refunded", "drawn", "reversed", "reason", "base", "free_base"}}
 	allocationsTable = table{"allocations", 2, []string{"source", "target", "amount", "date"}}
 	contentsTable    = table{"contents", 1, []string{"document", "type", "version", "facts", "personal"}}
 	customersTable   = table{"customers", 1, []string{
 		"id", "seq", "name", "name_key", "reference", "country", "profile", "registered", "search",
 	}}
-	balancesTable = table{"customer_balances", 2, []string{"customer", "currency", "receivable", "credit"}}
+	balancesTable = table{"customer_balances", 2, []string{
+		"customer", "currency", "receivable", "credit", "receivable_base", "credit_base",
+	}}
 	activityTable = table{"activity", 3, []string{
 		"kind", "id", "revision", "position", "page", "event", "type", "recorded", "principal",
 	}}
 	entriesTable  = table{"entries", 2, []string{"position", "entry", "date", "document", "event", "type"}}
 	postingsTable = table{"postings", 3, []string{
 		"position", "entry", "line", "date", "account", "currency", "amount", "category", "percent", "taxable",
-		"customer", "item", "due",
+		"customer", "item", "due", "base", "taxable_base",
 	}}
 	salesTable = table{"sales", 4, []string{
 		"date", "position", "entry", "part", "customer", "sold", "item", "currency", "amount",
 	}}
 	dueTable      = table{"due_sums", 4, []string{"span", "since", "currency", "due", "amount"}}
-	daysTable     = table{"account_days", 3, []string{"date", "account", "currency", "debit", "credit"}}
-	accountsTable = table{"account_balances", 2, []string{"account", "currency", "debit", "credit"}}
-	openTable     = table{"open_days", 2, []string{"due", "currency", "open"}}
-	taxTable      = table{"tax_months", 4, []string{"month", "currency", "category", "percent", "taxable", "tax"}}
+	daysTable     = table{"account_days", 3, []string{"date", "account", "currency", "debit", "credit", "debit_base", "credit_base"}}
+	accountsTable = table{"account_balances", 2, []string{"account", "currency", "debit", "credit", "debit_base", "credit_base"}}
+	openTable     = table{"open_days", 2, []string{"due", "currency", "open", "open_base"}}
+	taxTable      = table{"tax_months", 4, []string{
+		"month", "currency", "category", "percent", "taxable", "tax", "taxable_base", "tax_base",
+	}}
 	booksTable    = table{"books", 1, []string{"id", "currency", "origin", "seller", "opened"}}
 	rolesTable    = table{"roles", 1, []string{"principal", "role", "granted"}}
 	seriesTable   = table{"series", 1, []string{"kind", "prefix", "width", "yearly", "last_number", "last_date"}}
@@ -71,6 +75,7 @@ type document struct {
 	recorded                       int64
 	// What was written off and not taken back; what was; tax relieved now.
 	writtenOff, recovered, relieved int64
+	openBase                        int64 // open, in the book's currency
 }
 
 // status derives where a document stands from what was taken off it.
@@ -95,13 +100,13 @@ func (d *document) values() []any {
 		d.seq, string(d.stream.Kind), d.stream.ID[:], string(d.status()), d.number, d.reference, d.customer[:],
 		d.name, fold(d.name), string(d.date), string(d.due), d.currency, d.net, d.tax, d.gross, d.payable, d.open,
 		d.credited, credited, flag(d.imported), d.recorded, searchable(d.number, d.reference, d.name),
-		d.writtenOff, d.recovered, d.relieved,
+		d.writtenOff, d.recovered, d.relieved, d.openBase,
 	}
 }
 
 const documentColumns = `seq, kind, id, status, number, reference, customer, name, date, due, currency,
 	net, tax, gross, payable, open, credited, invoice, imported, recorded,
-	written_off, recovered, relieved`
+	written_off, recovered, relieved, open_base`
 
 type scanner interface{ Scan(into ...any) error }
 
@@ -110,7 +115,7 @@ func (d *document) scan(s scanner) error {
 	var imported int64
 	if err := s.Scan(&d.seq, &d.stream.Kind, &d.stream.ID, &d.stage, &d.number, &d.reference, &d.customer, &d.name,
 		&d.date, &d.due, &d.currency, &d.net, &d.tax, &d.gross, &d.payable, &d.open, &d.credited, &credited,
-		&imported, &d.recorded, &d.writtenOff, &d.recovered, &d.relieved); err != nil {
+		&imported, &d.recorded, &d.writtenOff, &d.recovered, &d.relieved, &d.openBase); err != nil {
 		return err
 	}
 	copy(d.invoice[:], credited)
@@ -175,15 +180,36 @@ func (p *person) scan(s scanner) error {
 }
 
 // balance is a row of customer_balances.
-type balance struct{ receivable, credit int64 }
+type balance struct{ receivable, credit worth }
+
+func (b *balance) columns() []any {
+	return []any{&b.receivable.amount, &b.credit.amount, &b.receivable.base, &b.credit.base}
+}
 
 type balanceKey struct {
 	customer uuid.UUID
 	currency string
 }
 
+// worth is an amount, and what it is in the book's currency.
+type worth struct{ amount, base int64 }
+
+func (w *worth) add(v worth) (err error) {
+	if w.amount, err = add(w.amount, v.amount); err != nil {
+		return err
+	}
+	w.base, err = add(w.base, v.base)
+	return err
+}
+
+func (w worth) negated() worth { return worth{-w.amount, -w.base} }
+
 // sums is a row of account_days or account_balances.
-type sums struct{ debit, credit int64 }
+type sums struct{ debit, credit worth }
+
+func (s *sums) columns() []any {
+	return []any{&s.debit.amount, &s.credit.amount, &s.debit.base, &s.credit.base}
+}
 
 type dayKey struct {
 	date              domain.Date // empty for account_balances
@@ -209,7 +235,11 @@ const (
 )
 
 // taxSums is a row of tax_months.
-type taxSums struct{ taxable, tax int64 }
+type taxSums struct{ taxable, tax worth }
+
+func (s *taxSums) columns() []any {
+	return []any{&s.taxable.amount, &s.tax.amount, &s.taxable.base, &s.tax.base}
+}
 
 type taxKey struct{ month, currency, category, percent string }
 

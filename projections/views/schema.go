@@ -16,7 +16,7 @@ type migration struct {
 }
 
 // Version is the schema's version: the number of migrations.
-const Version = 3
+const Version = 4
 
 var migrations = [Version]migration{{
 	tables: []string{
@@ -136,6 +136,29 @@ var migrations = [Version]migration{{
 		`CREATE INDEX documents_owing ON documents (customer, currency, due, open) WHERE open <> 0`,
 		`CREATE INDEX postings_customer ON postings (customer, date, position, entry, line, account, currency, due, amount) WHERE item <> 0`,
 	},
+}, {
+	// Amounts stand beside what they are worth in the book's currency, which
+	// follows from the log.
+	tables: append([]string{
+		`ALTER TABLE documents ADD COLUMN open_base INT8 NOT NULL DEFAULT 0`,
+		`ALTER TABLE customer_balances ADD COLUMN receivable_base INT8 NOT NULL DEFAULT 0`,
+		`ALTER TABLE customer_balances ADD COLUMN credit_base INT8 NOT NULL DEFAULT 0`,
+		`ALTER TABLE postings ADD COLUMN base INT8 NOT NULL DEFAULT 0`,
+		`ALTER TABLE postings ADD COLUMN taxable_base INT8 NOT NULL DEFAULT 0`,
+		`ALTER TABLE account_days ADD COLUMN debit_base INT8 NOT NULL DEFAULT 0`,
+		`ALTER TABLE account_days ADD COLUMN credit_base INT8 NOT NULL DEFAULT 0`,
+		`ALTER TABLE account_balances ADD COLUMN debit_base INT8 NOT NULL DEFAULT 0`,
+		`ALTER TABLE account_balances ADD COLUMN credit_base INT8 NOT NULL DEFAULT 0`,
+		`ALTER TABLE open_days ADD COLUMN open_base INT8 NOT NULL DEFAULT 0`,
+		`ALTER TABLE tax_months ADD COLUMN taxable_base INT8 NOT NULL DEFAULT 0`,
+		`ALTER TABLE tax_months ADD COLUMN tax_base INT8 NOT NULL DEFAULT 0`,
+		`ALTER TABLE funds ADD COLUMN base INT8 NOT NULL DEFAULT 0`,
+		`ALTER TABLE funds ADD COLUMN free_base INT8 NOT NULL DEFAULT 0`,
+	}, emptied(
+		"books", "roles", "series", "series_counters", "customers", "customer_balances", "documents", "contents",
+		"activity", "entries", "postings", "account_days", "account_balances", "open_days", "tax_months",
+		"funds", "allocations", "sales", "due_sums",
+	)...),
 }}
 
 // emptied gives the statements that empty tables, and begin the log again.

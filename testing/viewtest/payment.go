@@ -192,10 +192,35 @@ func pay(t *testing.T, b *given.Book) {
 	})
 }
 
-// testFirstVersion: views of the first version are made anew from the log.
-func testFirstVersion(t *testing.T, e Engine) {
+// undone takes the schema back by one version: what each migration added.
+var undone = [][]string{{ // to 1
+	`DROP TABLE funds`, `DROP TABLE allocations`, `ALTER TABLE documents DROP COLUMN written_off`,
+	`ALTER TABLE documents DROP COLUMN recovered`, `ALTER TABLE documents DROP COLUMN relieved`,
+}, { // to 2
+	`DROP TABLE sales`, `DROP TABLE due_sums`, `DROP INDEX documents_owing`, `DROP INDEX postings_customer`,
+	`ALTER TABLE entries DROP COLUMN event`, `ALTER TABLE entries DROP COLUMN type`, `ALTER TABLE postings DROP COLUMN customer`,
+	`ALTER TABLE postings DROP COLUMN item`, `ALTER TABLE postings DROP COLUMN due`,
+}, { // to 3
+	`ALTER TABLE documents DROP COLUMN open_base`,
+	`ALTER TABLE customer_balances DROP COLUMN receivable_base`, `ALTER TABLE customer_balances DROP COLUMN credit_base`,
+	`ALTER TABLE postings DROP COLUMN base`, `ALTER TABLE postings DROP COLUMN taxable_base`,
+	`ALTER TABLE account_days DROP COLUMN debit_base`, `ALTER TABLE account_days DROP COLUMN credit_base`,
+	`ALTER TABLE account_balances DROP COLUMN debit_base`, `ALTER TABLE account_balances DROP COLUMN credit_base`,
+	`ALTER TABLE open_days DROP COLUMN open_base`,
+	`ALTER TABLE tax_months DROP COLUMN taxable_base`, `ALTER TABLE tax_months DROP COLUMN tax_base`,
+	`ALTER TABLE funds DROP COLUMN base`, `ALTER TABLE funds DROP COLUMN free_base`,
+}}
+
+// testOlderVersions: views of an older version are made anew from the log.
+func testOlderVersions(t *testing.T, e Engine) {
+	for version := range len(undone) {
+		t.Run(fmt.Sprint(version+1), func(t *testing.T) { testOlderVersion(t, e, version+1) })
+	}
+}
+
+func testOlderVersion(t *testing.T, e Engine, version int) {
 	l, _ := pages(t)
-	s, err := e.Open("first")
+	s, err := e.Open(fmt.Sprint("version ", version))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,15 +228,12 @@ func testFirstVersion(t *testing.T, e Engine) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	raw := must[*sql.DB](t)(e.Raw("first"))
-	for _, statement := range []string{
-		`DROP TABLE sales`, `DROP TABLE due_sums`, `DROP INDEX documents_owing`, `DROP INDEX postings_customer`,
-		`ALTER TABLE entries DROP COLUMN event`, `ALTER TABLE entries DROP COLUMN type`, `ALTER TABLE postings DROP COLUMN customer`,
-		`ALTER TABLE postings DROP COLUMN item`, `ALTER TABLE postings DROP COLUMN due`,
-		`DROP TABLE funds`, `DROP TABLE allocations`, `ALTER TABLE documents DROP COLUMN written_off`,
-		`ALTER TABLE documents DROP COLUMN recovered`, `ALTER TABLE documents DROP COLUMN relieved`,
-		`UPDATE view_schema SET version = 1`,
-	} {
+	raw := must[*sql.DB](t)(e.Raw(fmt.Sprint("version ", version)))
+	var statements []string
+	for i := len(undone) - 1; i >= version-1; i-- {
+		statements = append(statements, undone[i]...)
+	}
+	for _, statement := range append(statements, fmt.Sprint(`UPDATE view_schema SET version = `, version)) {
 		if _, err := raw.Exec(statement); err != nil {
 			t.Fatalf("%s: %v", statement, err)
 		}
@@ -219,7 +241,7 @@ func testFirstVersion(t *testing.T, e Engine) {
 	if err := raw.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s = open(t, e, "first")
+	s = open(t, e, fmt.Sprint("version ", version))
 	same(t, "events", must[views.Status](t)(s.Status(within(t))).Events, 0)
 	catchUp(t, s, l)
 	agree(t, s, l.Book)

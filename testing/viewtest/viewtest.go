@@ -66,7 +66,7 @@ func Run(t *testing.T, engine func(t *testing.T) Engine) {
 		"List/Customers":            testCustomers,
 		"Find/Names":                testFind,
 		"List/Payments":             testPayments,
-		"Schema/FromTheFirst":       testFirstVersion,
+		"Schema/FromOlder":          testOlderVersions,
 		"Reports/AgingAndOverdue":   testAging,
 		"Reports/TaxMonths":         testTaxMonths,
 		"Reports/JournalFilters":    testJournal,
