@@ -74,15 +74,18 @@ func (s *session) importCSV(ctx context.Context, path, mapPath, rejectsPath stri
 	if err != nil {
 		return summary, err
 	}
+	if err := distinct(path, mapPath, rejectsPath); err != nil {
+		return summary, err
+	}
+	if err := s.app.checkCSV(ctx, path, m); err != nil {
+		return summary, err
+	}
 	source, err := csvfile.Open(path, s.app.stdin)
 	if err != nil {
 		return summary, err
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
 	o := csvfile.Options{Options: importer.Options{Book: importing{s}, Currency: currency}}
-	if err := distinct(path, mapPath, rejectsPath); err != nil {
-		return summary, err
-	}
 	if rejectsPath != "" {
 		rejects, openErr := os.OpenFile(rejectsPath, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 		if openErr != nil {
@@ -99,6 +102,15 @@ func (s *session) importCSV(ctx context.Context, path, mapPath, rejectsPath stri
 		meter.at(uint64(p.Read), uint64(p.Size))
 	}
 	return csvfile.Import(ctx, source, m, o)
+}
+
+// checkCSV refuses a file that is broken somewhere before anything of it is
+// entered. A pipe is read only once, so what comes before the place stays.
+func (a *app) checkCSV(ctx context.Context, path string, m *csvfile.Map) error {
+	meter := a.meter("Checking")
+	meter.uncounted = true
+	defer meter.end()
+	return csvfile.Check(ctx, path, m, func(read, size int64) { meter.at(uint64(read), uint64(size)) })
 }
 
 // distinct refuses to write the rejects over what is read.

@@ -35,9 +35,10 @@
 // Lines that cannot be read reject their document, whole; so does what its
 // lines say together: the codes are the constants of this package. Only broken
 // CSV, or a file that cannot be read, ends the import (malformed-csv,
-// damaged-file, bad-header, unsupported-encoding): documents that were closed
-// before are entered, those still open are not, since lines of theirs may
-// follow. Mended, the same import goes on.
+// damaged-file, bad-header, unsupported-encoding). Check tells so of a file
+// before anything of it is entered. From a pipe, which can be read only once,
+// documents that were closed before are entered, those still open are not, since
+// lines of theirs may follow. Mended, the same import goes on.
 package csvfile
 
 import (
@@ -45,6 +46,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"os"
 
 	"github.com/google/uuid"
 
@@ -91,6 +93,36 @@ func Import(ctx context.Context, s *Source, m *Map, o Options) (importer.Summary
 	return importer.Run(ctx, Documents(&cancellable{ctx, s}, m, key, o.TempDir), o.Options)
 }
 
+// Check reads the file at a path to its end and tells what would end an import
+// of it, before anything is entered. What can be read only once, such as stdin,
+// is left alone. Progress, where it is set, is called now and then with the
+// bytes that were read, and how many there are.
+func Check(ctx context.Context, path string, m *Map, progress func(read, size int64)) (err error) {
+	info, err := os.Stat(path)
+	if path == "-" || err != nil || !info.Mode().IsRegular() {
+		return nil // Open tells what is wrong with a path
+	}
+	s, err := Open(path, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	records := newRecordReader(&cancellable{ctx, s}, m.delimiter)
+	if _, err := begin(records, m); err != nil {
+		return err
+	}
+	for n := 0; ; n++ {
+		if _, err := records.next(); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if progress != nil && n%1000 == 0 {
+			progress(s.Progress())
+		}
+	}
+}
+
 // cancellable ends a file when the context ends.
 type cancellable struct {
 	ctx context.Context
@@ -123,21 +155,26 @@ func Documents(r io.Reader, m *Map, key uuid.UUID, tempDir string) iter.Seq2[imp
 	}
 }
 
+// begin reads the header line.
+func begin(records *recordReader, m *Map) (layout, error) {
+	if err := records.start(); err != nil {
+		return layout{}, err
+	}
+	header, err := records.next()
+	if errors.Is(err, io.EOF) {
+		return layout{}, domain.Refuse(CodeBadHeader, "the file is empty, without even a header line")
+	}
+	if err != nil {
+		return layout{}, err
+	}
+	return m.columns.layout(header)
+}
+
 // read gives all lines of a file to the grouper. It returns early, without
 // error, when nobody wants more.
 func read(r io.Reader, m *Map, groups *grouper) error {
 	records := newRecordReader(r, m.delimiter)
-	if err := records.start(); err != nil {
-		return err
-	}
-	header, err := records.next()
-	if errors.Is(err, io.EOF) {
-		return domain.Refuse(CodeBadHeader, "the file is empty, without even a header line")
-	}
-	if err != nil {
-		return err
-	}
-	columns, err := m.columns.layout(header)
+	columns, err := begin(records, m)
 	if err != nil {
 		return err
 	}

@@ -262,13 +262,13 @@ func (r *recordReader) malformed(line int, why string) error {
 		where += fmt.Sprintf(" (row %d of the data)", r.records-1)
 	}
 	return domain.Refuse(CodeMalformedCSV, "%s is not valid CSV: %s", where, why).
-		WithHint("mend that line and run the same import again: what was entered before it stays and is not entered twice")
+		WithHint("mend that line and run the same import again: what is entered already stays and is not entered twice")
 }
 
 func damaged(err error) error {
 	return &failure{
 		domain.Refuse(CodeDamagedFile, "the file cannot be read to its end: %v", err).
-			WithHint("get a whole copy of the file and run the same import again: what was entered stays and is not entered twice"),
+			WithHint("get a whole copy of the file and run the same import again: what is entered already stays and is not entered twice"),
 		err,
 	}
 }

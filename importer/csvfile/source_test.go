@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
@@ -84,8 +85,8 @@ func write(t *testing.T, name string, data []byte) string {
 	return path
 }
 
-// TestDamagedSources cuts and bends compressed files: what was entered before
-// the damage stays, and the error says so.
+// TestDamagedSources cuts and bends compressed files: Check says what the import
+// would end with.
 func TestDamagedSources(t *testing.T) {
 	t.Parallel()
 	text := manyDocuments(3000)
@@ -101,7 +102,8 @@ func TestDamagedSources(t *testing.T) {
 				"not compressed":    []byte(text),
 				"empty":             {},
 			} {
-				source, err := csvfile.Open(write(t, "f"+ending, bad), nil)
+				path := write(t, "f"+ending, bad)
+				source, err := csvfile.Open(path, nil)
 				if err == nil {
 					_, err = csvfile.Import(context.Background(), source, parseMap(t, testMap), csvfile.Options{
 						Options: importer.Options{Book: newBook(t), Currency: gbp(t)},
@@ -114,8 +116,42 @@ func TestDamagedSources(t *testing.T) {
 				if codeOf(err) != want {
 					t.Errorf("%s: %v", name, err)
 				}
+				if err := csvfile.Check(t.Context(), path, parseMap(t, testMap), nil); codeOf(err) != want {
+					t.Errorf("%s: Check says %v", name, err)
+				}
 			}
 		})
+	}
+}
+
+// Check finds what is malformed in row 100,000 of a file of any form, and
+// nothing wrong with the same file when it is mended.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	text := manyDocuments(50_000) // of two lines each
+	inLast := strings.LastIndex(strings.TrimSuffix(text, "\n"), "\n") + 2
+	broken := text[:inLast] + `"` + text[inLast:]
+	for ending, data := range compressed(t, broken) {
+		err := csvfile.Check(t.Context(), write(t, "f"+ending, data), parseMap(t, testMap), nil)
+		if codeOf(err) != csvfile.CodeMalformedCSV || !strings.Contains(err.Error(), "row 100000 of the data") {
+			t.Errorf("%s: %v", ending, err)
+		}
+	}
+	var read, size int64
+	path := write(t, "f.csv", []byte(text))
+	err := csvfile.Check(t.Context(), path, parseMap(t, testMap), func(r, s int64) { read, size = r, s })
+	if err != nil || size != int64(len(text)) || read < size-256<<10 {
+		t.Errorf("%v, and %d of %d bytes told", err, read, size)
+	}
+	for _, path := range []string{"-", t.TempDir(), "nowhere"} {
+		if err := csvfile.Check(t.Context(), path, parseMap(t, testMap), nil); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := csvfile.Check(ctx, path, parseMap(t, testMap), nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("after its context has ended: %v", err)
 	}
 }
 
