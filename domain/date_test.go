@@ -60,3 +60,21 @@ func TestDateOf(t *testing.T) {
 		t.Errorf("an hour east %s", got)
 	}
 }
+
+func FuzzParseDate(f *testing.F) {
+	for _, seed := range []string{"2026-01-31", "2024-02-29", "2023-02-29", "0001-01-01", "9999-12-31", "0000-01-01", "2026-1-1", ""} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		d, err := domain.ParseDate(text)
+		if err != nil {
+			return
+		}
+		if string(d) != text || len(d) != len("2026-01-31") || d.Year() < 1 || d.AddDays(0) != d {
+			t.Errorf("%q was read as %s, of the year %d", text, d, d.Year())
+		}
+		if next := d.AddDays(1); d < "9999-12-31" && (next <= d || next.AddDays(-1) != d) {
+			t.Errorf("the day after %s is %s, and before that %s", d, next, next.AddDays(-1))
+		}
+	})
+}

@@ -118,6 +118,15 @@ func ReadInfo(dir string) (Info, error) {
 	if err != nil {
 		return Info{}, fmt.Errorf("bookdir: %w", err)
 	}
+	i, err := parseInfo(data)
+	if err != nil {
+		return i, err
+	}
+	return i, i.readKeys(dir)
+}
+
+// parseInfo reads the content of book.json.
+func parseInfo(data []byte) (Info, error) {
 	var i Info
 	if err := json.Unmarshal(data, &i); err != nil {
 		return Info{}, fmt.Errorf("%w: %w", ErrDamaged, err)
@@ -128,10 +137,8 @@ func ReadInfo(dir string) (Info, error) {
 	if i.Format < 1 || i.Book == uuid.Nil || i.Epoch == 0 || i.Origin != origin(i.Book, i.Epoch) {
 		return Info{}, ErrDamaged
 	}
-	if _, err := i.Verifier(); err != nil {
-		return i, err
-	}
-	return i, i.readKeys(dir)
+	_, err := i.Verifier()
+	return i, err
 }
 
 func writeInfo(dir string, i Info) error {

@@ -148,6 +148,21 @@ func FuzzDecodeRate(f *testing.F) {
 	})
 }
 
+func FuzzParseRate(f *testing.F) {
+	for _, seed := range []string{"S 20", "S 5.5", "Z 0", "AE 0", "S 20.0", "S", "S  20", "Q 1", "S -1", "S 101"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		r, err := tax.ParseRate(text)
+		if err != nil {
+			return
+		}
+		if again, err := tax.ParseRate(r.String()); err != nil || again.Cmp(r) != 0 || r.Check() != nil {
+			t.Fatalf("%q: %s came back as %s, %v", text, r, again, err)
+		}
+	})
+}
+
 // A document made of anything is computed or refused, and never more than that.
 func FuzzCompute(f *testing.F) {
 	f.Add("3", "2.55", "", "S", "20", int64(0), false)
