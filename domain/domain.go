@@ -24,11 +24,12 @@ const (
 	KindCredit   Kind = "credit"
 	KindSeries   Kind = "series"
 	KindPayment  Kind = "payment"
+	KindPeriod   Kind = "period"
 )
 
 // Kinds lists all kinds.
 func Kinds() []Kind {
-	return []Kind{KindBook, KindCustomer, KindInvoice, KindCredit, KindSeries, KindPayment}
+	return []Kind{KindBook, KindCustomer, KindInvoice, KindCredit, KindSeries, KindPayment, KindPeriod}
 }
 
 // StreamID names one aggregate's stream of events.
@@ -51,7 +52,7 @@ func ParseStreamID(text string) (StreamID, error) {
 		return StreamID{}, fmt.Errorf("domain: stream id %q has no valid id", text)
 	}
 	switch k := Kind(kind); k {
-	case KindBook, KindCustomer, KindInvoice, KindCredit, KindSeries, KindPayment:
+	case KindBook, KindCustomer, KindInvoice, KindCredit, KindSeries, KindPayment, KindPeriod:
 		return StreamID{Kind: k, ID: id}, nil
 	default:
 		return StreamID{}, fmt.Errorf("domain: stream id %q has an unknown kind", text)

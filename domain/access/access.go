@@ -19,10 +19,11 @@ type Role string
 
 // The roles.
 const (
-	// Owner may do everything, and alone may change the book and its roles.
+	// Owner may do everything, and alone may change the book and its roles, and
+	// reopen what was closed.
 	Owner Role = "owner"
 	// Bookkeeper may do everything with customers, documents, payments and
-	// series.
+	// series, and closes periods.
 	Bookkeeper Role = "bookkeeper"
 	// Clerk keeps customers and prepares drafts.
 	Clerk Role = "clerk"
@@ -72,6 +73,9 @@ var permits = map[string][]Role{
 	"payment.unallocate": {Bookkeeper},
 	"payment.refund":     {Bookkeeper},
 	"payment.reverse":    {Bookkeeper},
+	"period.close":       {Bookkeeper},
+	"period.settle":      {Bookkeeper},
+	"period.reopen":      nil,
 }
 
 // Allow reports whether a role may give commands of a type.

@@ -16,7 +16,8 @@ func TestMatrix(t *testing.T) {
 		access.Bookkeeper: {
 			"credit.issue", "customer.change", "customer.register", "invoice.approve", "invoice.discard",
 			"invoice.draft", "invoice.edit", "invoice.enter", "invoice.issue", "invoice.relieve", "invoice.write-off",
-			"payment.allocate", "payment.receive", "payment.refund", "payment.reverse", "payment.unallocate", "series.configure",
+			"payment.allocate", "payment.receive", "payment.refund", "payment.reverse", "payment.unallocate",
+			"period.close", "period.settle", "series.configure",
 		},
 		access.Clerk:    {"customer.change", "customer.register", "invoice.discard", "invoice.draft", "invoice.edit"},
 		access.Approver: {"invoice.approve", "invoice.discard", "invoice.issue"},

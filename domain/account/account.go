@@ -104,6 +104,8 @@ type TaxMark struct {
 	Taxable money.Amount
 	// Base is Taxable in the book's currency.
 	Base money.Amount
+	// Point is the day by which it is reported; empty where that is the entry's.
+	Point domain.Date
 }
 
 // Entry is one balanced entry of the journal.
@@ -115,4 +117,12 @@ type Entry struct {
 	// Date is the business date: the document's, or that of what happened to it.
 	Date     domain.Date
 	Postings []Posting
+}
+
+// TaxPoint is the day by which a posting of the entry is reported.
+func (e Entry) TaxPoint(m *TaxMark) domain.Date {
+	if m.Point != "" {
+		return m.Point
+	}
+	return e.Date
 }

@@ -122,6 +122,15 @@ func (p *postings) tax(rate tax.Rate, taxable, levied money.Amount) {
 	})
 }
 
+// reportBy sets the tax point of what was taxed so far.
+func (p *postings) reportBy(point domain.Date) {
+	for _, posting := range p.list {
+		if posting.Tax != nil {
+			posting.Tax.Point = point
+		}
+	}
+}
+
 func (p *postings) neg(amount money.Amount) money.Amount {
 	negated, err := amount.Neg()
 	if err != nil && p.err == nil {
@@ -138,6 +147,7 @@ func postInvoice(e *invoice.Issued, id uuid.UUID) ([]Posting, error) {
 	for _, s := range e.Totals.Breakdown {
 		p.tax(s.Rate, s.Taxable, s.Tax)
 	}
+	p.reportBy(e.TaxPoint)
 	p.credit(Rounding, e.Totals.Rounding)
 	return p.list, p.err
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/access"
 	"github.com/daybook-ledger/daybook/domain/money"
+	"github.com/daybook-ledger/daybook/domain/tax"
 )
 
 // Open begins a book, with its two number series. Any principal may give it
@@ -16,6 +17,8 @@ type Open struct {
 	Currency money.Currency `json:"currency"`
 	Owner    string         `json:"owner"`
 	Origin   string         `json:"origin,omitempty"`
+	// TaxBasis may be empty, for tax.ByInvoice.
+	TaxBasis tax.Basis `json:"tax_basis,omitempty"`
 }
 
 // CommandType implements domain.Command.

@@ -10,6 +10,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain/field"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/series"
+	"github.com/daybook-ledger/daybook/domain/tax"
 )
 
 // Load gives the settings of the book id; found is false where it is not open.
@@ -60,6 +61,9 @@ func (c *Open) Validate() error {
 	if c.Currency.IsZero() {
 		return domain.Refuse("unknown-currency", "the book needs a currency")
 	}
+	if _, err := tax.ParseBasis(string(c.TaxBasis)); err != nil {
+		return err
+	}
 	if err := field.Line("origin", c.Origin, field.MaxName); err != nil {
 		return err
 	}
@@ -82,7 +86,7 @@ func (c *Open) Decide(s domain.States, m domain.Moment) ([]domain.Change, error)
 	}
 	return []domain.Change{
 		{Stream: c.Stream(), Event: &Opened{
-			Seller: c.Seller, Currency: c.Currency, Owner: c.Owner, Origin: c.Origin,
+			Seller: c.Seller, Currency: c.Currency, Owner: c.Owner, Origin: c.Origin, TaxBasis: c.TaxBasis,
 		}},
 		{Stream: series.Stream(series.Invoice), Event: &series.Configured{Kind: series.Invoice, Format: invoiceFormat}},
 		{Stream: series.Stream(series.Credit), Event: &series.Configured{Kind: series.Credit, Format: creditFormat}},

@@ -12,6 +12,7 @@
 //	unknown-role      no role has this name
 //	no-change         the principal already has the role
 //	foreign-currency  a document is not in the book's currency (given by documents)
+//	unknown-tax-basis no basis of tax points has this name
 //	unknown-currency  the book's currency is missing
 //	principal-missing the principal has no name
 //	invalid-id        the book's id is empty
@@ -24,6 +25,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/access"
 	"github.com/daybook-ledger/daybook/domain/money"
+	"github.com/daybook-ledger/daybook/domain/tax"
 )
 
 // Seller is the business whose book it is, as it stands on its documents. It
@@ -53,6 +55,9 @@ type Opened struct {
 	Owner string `json:"owner"`
 	// Origin is the name of the book's log, as its checkpoints bear it.
 	Origin string `json:"origin,omitempty"`
+	// TaxBasis says which dates are tax points; empty means tax.ByInvoice. It
+	// stays as long as the book.
+	TaxBasis tax.Basis `json:"tax_basis,omitempty"`
 }
 
 // EventType implements domain.Event.
@@ -88,6 +93,7 @@ type State struct {
 	Currency money.Currency `json:"currency"`
 	Seller   Seller         `json:"seller"`
 	Origin   string         `json:"origin,omitempty"`
+	TaxBasis tax.Basis      `json:"tax_basis,omitempty"`
 	// Roles holds the role of each principal.
 	Roles map[string]access.Role `json:"roles,omitempty"`
 }

@@ -14,7 +14,7 @@ func (s State) Evolve(event domain.Event) (domain.State, error) {
 			return nil, domain.OutOfSequence("the book's opening", event)
 		}
 		return State{
-			Currency: e.Currency, Seller: e.Seller, Origin: e.Origin,
+			Currency: e.Currency, Seller: e.Seller, Origin: e.Origin, TaxBasis: e.TaxBasis,
 			Roles: map[string]access.Role{e.Owner: access.Owner},
 		}, nil
 	}

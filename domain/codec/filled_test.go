@@ -49,7 +49,7 @@ func (f *filler) fillKind(v reflect.Value, name string) {
 		v.SetBool(true)
 	case reflect.Int:
 		v.SetInt(int64(f.n))
-	case reflect.Uint, reflect.Uint64:
+	case reflect.Uint, reflect.Uint8, reflect.Uint64:
 		v.SetUint(uint64(f.n))
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))

@@ -14,6 +14,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain/funds"
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/payment"
+	"github.com/daybook-ledger/daybook/domain/period"
 	"github.com/daybook-ledger/daybook/domain/series"
 )
 
@@ -49,6 +50,9 @@ var (
 		of[domain.Event, payment.Reversed](),
 		of[domain.Event, payment.ClaimPaid](),
 		of[domain.Event, payment.ClaimReopened](),
+		of[domain.Event, period.Closed](),
+		of[domain.Event, period.Settled](),
+		of[domain.Event, period.Reopened](),
 		of[domain.Event, series.Configured](),
 		of[domain.Event, series.Drawn](),
 	)
@@ -73,6 +77,9 @@ var (
 		of[domain.Command, payment.Unallocate](),
 		of[domain.Command, payment.Refund](),
 		of[domain.Command, payment.Reverse](),
+		of[domain.Command, period.Close](),
+		of[domain.Command, period.Settle](),
+		of[domain.Command, period.Reopen](),
 		of[domain.Command, series.Configure](),
 	)
 )

@@ -12,6 +12,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain/customer"
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/payment"
+	"github.com/daybook-ledger/daybook/domain/period"
 	"github.com/daybook-ledger/daybook/domain/series"
 )
 
@@ -27,6 +28,7 @@ var states = map[domain.Kind]struct {
 	domain.KindCredit:   {2, credit.State{}},
 	domain.KindSeries:   {1, series.State{}},
 	domain.KindPayment:  {1, payment.State{}},
+	domain.KindPeriod:   {1, period.State{}},
 }
 
 // stored is the form of a state: an array of the version and the state.

@@ -76,7 +76,9 @@ type Issued struct {
 	// SupplyDate and DueDate are those that count, never empty.
 	SupplyDate domain.Date `json:"supply_date"`
 	DueDate    domain.Date `json:"due_date"`
-	Seller     book.Seller `json:"seller"`
+	// TaxPoint is the day by which the tax is reported; empty where that is Date.
+	TaxPoint domain.Date `json:"tax_point,omitempty"`
+	Seller   book.Seller `json:"seller"`
 	// BuyerCountry is an ISO 3166 alpha-2 code, or empty where not known.
 	BuyerCountry string `json:"buyer_country,omitempty"`
 	// BuyerHasVATID says whether the frozen buyer has a VAT id.

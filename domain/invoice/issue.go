@@ -5,6 +5,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain/customer"
 	"github.com/daybook-ledger/daybook/domain/funds"
 	"github.com/daybook-ledger/daybook/domain/money"
+	"github.com/daybook-ledger/daybook/domain/period"
 	"github.com/daybook-ledger/daybook/domain/series"
 )
 
@@ -60,6 +61,13 @@ func (i issuing) decide(s domain.States, m domain.Moment) ([]domain.Change, erro
 	}
 	if issued.SupplyDate == "" {
 		issued.SupplyDate = i.date
+	}
+	closed, err := period.Load(s, m.Book)
+	if err != nil {
+		return nil, err
+	}
+	if point := settings.TaxBasis.Point(issued.Date, issued.SupplyDate); point != issued.Date && closed.Open(point) {
+		issued.TaxPoint = point
 	}
 	changes := []domain.Change{{Stream: i.stream, Event: issued}, drawn}
 	if i.imported {

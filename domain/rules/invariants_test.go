@@ -29,6 +29,7 @@ func (m *machine) check(t *testing.T, r *rapid.T) {
 	m.checkFrozen(r)
 	m.checkFunds(r)
 	m.checkRelief(r)
+	m.checkPeriods(r)
 }
 
 // checkAccounts adds up the journal by itself.

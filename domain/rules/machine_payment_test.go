@@ -269,7 +269,7 @@ func (m *machine) relieve(r *rapid.T) {
 		}
 	}
 	d := m.model.issued[c.ID]
-	if d == nil || d.off == 0 || c.Date < d.offOn || m.ahead(c.Date) {
+	if d == nil || d.off == 0 || c.Date < d.offOn || m.ahead(c.Date) || m.model.shut(c) {
 		m.do(r, c, false)
 		return
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/series"
+	"github.com/daybook-ledger/daybook/domain/tax"
 	"github.com/daybook-ledger/daybook/testing/given"
 )
 
@@ -34,7 +35,7 @@ type machine struct {
 // After each, the book must agree with a plain model, and hold its invariants.
 func TestRandomCommands(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		m := &machine{book: given.Opened(t), model: newModel(), frozen: map[uuid.UUID][]byte{}}
+		m := begin(t, r)
 		r.Repeat(map[string]func(*rapid.T){
 			"":         func(r *rapid.T) { m.check(t, r) },
 			"around":   m.around,
@@ -55,9 +56,21 @@ func TestRandomCommands(t *testing.T) {
 			"reverse":  m.reverse,
 			"off":      m.writeOff,
 			"relieve":  m.relieve,
+			"periods":  m.periods,
 		})
 		m.replay(r)
 	})
+}
+
+// begin opens a book on either basis of tax.
+func begin(t *testing.T, r *rapid.T) *machine {
+	m := &machine{book: given.New(), model: newModel(), frozen: map[uuid.UUID][]byte{}}
+	m.model.basis = rapid.SampledFrom(tax.Bases()).Draw(r, "basis")
+	open := given.Open(m.book.ID)
+	open.TaxBasis = m.model.basis
+	m.book.Take(t, open)
+	m.book.Take(t, given.Register("ada"))
+	return m
 }
 
 // TestMain lets the random sequences be longer than rapid's default of 30, in
@@ -79,8 +92,10 @@ func (m *machine) around(r *rapid.T) {
 	}).Draw(r, "around")(r)
 }
 
-// do gives a command that may be taken or not, as the model says.
+// do gives a command that may be taken or not, as the model says, but for what
+// is closed: the same holds for all that is booked.
 func (m *machine) do(r *rapid.T, c domain.Command, may bool) []domain.Change {
+	may = may && !m.model.shut(c)
 	changes, err := m.book.Do(c)
 	if (err == nil) != may {
 		r.Fatalf("%s %+v: the model says %t, the book says %v", c.CommandType(), c, may, err)
@@ -139,6 +154,9 @@ func (m *machine) someDocument(r *rapid.T) *document {
 	d.content = contentOf(d.customer, d.lines, d.gross)
 	d.content.Prepaid = money.New(d.prepaid, given.Pounds)
 	d.content.RoundingAmount = money.New(d.rounding, given.Pounds)
+	if rapid.IntRange(0, 3).Draw(r, "supplied") == 0 {
+		d.content.SupplyDate = someDate(r, m)
+	}
 	d.content.Reference = rapid.SampledFrom([]string{"", "", "", "", "", "A", "B", "C"}).Draw(r, "reference")
 	return d
 }
@@ -255,6 +273,9 @@ func (m *machine) issuedAs(r *rapid.T, changes []domain.Change, name uuid.UUID, 
 	if want := m.model.number(series.Invoice, date, imported); e.Number != want {
 		r.Fatalf("number %s, want %s", e.Number, want)
 	}
+	if point := m.model.reportedOn(date, d.content.SupplyDate); e.TaxPoint != point && (e.TaxPoint != "" || point != e.Date) {
+		r.Fatalf("tax point %q, want %s", e.TaxPoint, point)
+	}
 	if e.Totals.Due.Minor() != d.open {
 		r.Fatalf("due %s, want %d", e.Totals.Due, d.open)
 	}
@@ -294,7 +315,9 @@ func (m *machine) creditAllOfIt(r *rapid.T) {
 		Invoice: rapid.SampledFrom(all).Draw(r, "invoice"), Date: "2026-03-01", Imported: true,
 	}
 	d := m.model.issued[c.Invoice]
-	c.Date = d.date
+	if c.Date = d.date; !m.model.open(c.Date) {
+		c.Date = m.model.closed[len(m.model.closed)-1].through.AddDays(1)
+	}
 	var lines []line
 	for _, rate := range slices.Sorted(maps.Keys(d.left)) {
 		tenths := int64(10)
@@ -317,6 +340,7 @@ func (m *machine) creditInvoice(r *rapid.T, c *credit.Issue, lines []line, gross
 		m.model.datable(series.Credit, c.Date, domain.DateOf(m.book.Now), c.Imported) &&
 		total(byRate(lines, gross)) >= 0
 	sure := true
+	may = may && !m.model.shut(c)
 	if may && d.off > 0 && c.Date < d.offOn {
 		sure = false // whether it takes back what was written off
 	} else if may {

@@ -9,6 +9,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/series"
+	"github.com/daybook-ledger/daybook/domain/tax"
 	"github.com/daybook-ledger/daybook/testing/given"
 )
 
@@ -26,6 +27,8 @@ type model struct {
 	last      map[series.Kind]domain.Date
 	formats   map[series.Kind]series.Format
 	counters  map[series.Kind]map[int]int
+	basis     tax.Basis
+	closed    []closing
 }
 
 // document is an invoice as the model has it.

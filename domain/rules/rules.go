@@ -5,6 +5,7 @@
 // Refusals, besides those of the commands' own packages:
 //
 //	unknown-principal, not-permitted  as in package access
+//	period-closed                     as in package period, for whatever is posted
 package rules
 
 import (
@@ -18,6 +19,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain/account"
 	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/domain/codec"
+	"github.com/daybook-ledger/daybook/domain/period"
 )
 
 // Version is that of the rules, and stands in every commit: a decision can be
@@ -92,7 +94,7 @@ func decide(s domain.States, m domain.Moment, c domain.Command) ([]domain.Change
 	if len(changes) == 0 {
 		return nil, fmt.Errorf("rules: %s decided nothing", c.CommandType())
 	}
-	if err := check(s, changes); err != nil {
+	if err := check(s, m, changes); err != nil {
 		return nil, told(fmt.Errorf("rules: %s: %w", c.CommandType(), err))
 	}
 	return changes, nil
@@ -108,25 +110,50 @@ func told(err error) error {
 }
 
 // check makes sure, before anything is written, that every event has balanced
-// entries and can follow in its stream.
-func check(s domain.States, changes []domain.Change) error {
+// entries, dated in an open period, and can follow in its stream.
+func check(s domain.States, m domain.Moment, changes []domain.Change) error {
+	closed, err := period.Load(s, m.Book)
+	if err != nil {
+		return err
+	}
 	evolved := make(map[domain.StreamID]domain.State, len(changes))
 	for _, change := range changes {
-		if _, err := account.Post(change.Event, change.Stream); err != nil {
+		entries, err := account.Post(change.Event, change.Stream)
+		if err != nil {
+			return err
+		}
+		if err := dated(entries, closed); err != nil {
 			return err
 		}
 		state, known := evolved[change.Stream]
 		if !known {
-			var err error
 			if state, err = s.State(change.Stream); err != nil {
 				return err
 			}
 		}
-		state, err := Evolve(change.Stream.Kind, state, change.Event)
-		if err != nil {
+		if state, err = Evolve(change.Stream.Kind, state, change.Event); err != nil {
 			return err
 		}
 		evolved[change.Stream] = state
+	}
+	return nil
+}
+
+// dated refuses entries that are dated, or reported, in a closed period. It is
+// the one place where that is held, for whatever decides.
+func dated(entries []account.Entry, closed period.State) error {
+	for _, e := range entries {
+		if err := closed.Check(e.Date); err != nil {
+			return err
+		}
+		for _, p := range e.Postings {
+			if p.Tax == nil {
+				continue
+			}
+			if err := closed.Check(e.TaxPoint(p.Tax)); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

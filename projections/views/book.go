@@ -12,13 +12,16 @@ import (
 	"github.com/daybook-ledger/daybook/domain/access"
 	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/domain/series"
+	"github.com/daybook-ledger/daybook/domain/tax"
 )
 
 // Book is a book's settings.
 type Book struct {
-	ID       uuid.UUID   `json:"id"`
-	Currency string      `json:"currency"`
-	Origin   string      `json:"origin,omitempty"`
+	ID       uuid.UUID `json:"id"`
+	Currency string    `json:"currency"`
+	Origin   string    `json:"origin,omitempty"`
+	// TaxBasis says which dates are tax points.
+	TaxBasis tax.Basis   `json:"tax_basis"`
 	Seller   book.Seller `json:"seller"`
 	Opened   time.Time   `json:"opened"`
 	Roles    []Role      `json:"roles"`
@@ -38,14 +41,17 @@ func (q *Queries) Book(ctx context.Context) (Book, error) {
 		b = Book{Roles: []Role{}}
 		var seller string
 		var opened int64
-		err := tx.QueryRowContext(ctx, `SELECT id, currency, origin, seller, opened FROM books`).
-			Scan(&b.ID, &b.Currency, &b.Origin, &seller, &opened)
+		err := tx.QueryRowContext(ctx, `SELECT id, currency, origin, seller, opened, tax_basis FROM books`).
+			Scan(&b.ID, &b.Currency, &b.Origin, &seller, &opened, &b.TaxBasis)
 		if none, err := absent(err); err != nil {
 			return err
 		} else if none {
 			return fault("no-book", "the book is not open yet", "run daybook init")
 		}
 		b.Opened = instant(opened)
+		if b.TaxBasis == "" {
+			b.TaxBasis = tax.ByInvoice
+		}
 		if err := json.Unmarshal([]byte(seller), &b.Seller); err != nil {
 			return damaged("the seller: %v", err)
 		}

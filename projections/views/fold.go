@@ -15,6 +15,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/payment"
+	"github.com/daybook-ledger/daybook/domain/period"
 	"github.com/daybook-ledger/daybook/domain/series"
 	"github.com/daybook-ledger/daybook/ledger/commit"
 )
@@ -77,6 +78,8 @@ func (b *batch) foldEvent(p place) error {
 		return b.foldBook(p)
 	case *series.Configured, *series.Drawn:
 		return b.foldSeries(p)
+	case *period.Closed, *period.Settled, *period.Reopened:
+		return b.foldPeriod(p)
 	case *customer.Registered:
 		return b.foldProfile(p, e.Country, e.Personal)
 	case *customer.Changed:
@@ -115,7 +118,7 @@ func (b *batch) foldBook(p place) error {
 			return err
 		}
 		if err := b.w.put(b.ctx, booksTable, []any{
-			p.event.Stream.ID[:], e.Currency.String(), e.Origin, string(seller), p.recorded(),
+			p.event.Stream.ID[:], e.Currency.String(), e.Origin, string(seller), p.recorded(), string(e.TaxBasis),
 		}, false); err != nil {
 			return err
 		}
@@ -215,11 +218,12 @@ func (b *batch) post(p place, number int64, entry account.Entry) error {
 	position := int64(p.commit.Position)
 	b.entries = append(b.entries, position, number, string(entry.Date), d.seq, int64(p.index), p.event.Event.EventType())
 	for line, posting := range entry.Postings {
-		var category, percent string
+		var category, percent, point string
 		var taxable worth
 		if posting.Tax != nil {
 			category, percent = string(posting.Tax.Rate.Category), posting.Tax.Rate.Percent.String()
 			taxable = worthOf(posting.Tax.Taxable, posting.Tax.Base)
+			point = string(entry.TaxPoint(posting.Tax))
 		}
 		currency := posting.Amount.Currency().String()
 		if currency == "" {
@@ -231,7 +235,7 @@ func (b *batch) post(p place, number int64, entry account.Entry) error {
 		}
 		b.postings = append(b.postings, position, number, int64(line), string(entry.Date),
 			string(posting.Account), currency, posting.Amount.Minor(), category, percent, taxable.amount,
-			entry.Customer[:], item, string(due), posting.Base.Minor(), taxable.base)
+			entry.Customer[:], item, string(due), posting.Base.Minor(), taxable.base, point)
 		if err := b.sum(entry, posting, currency); err != nil {
 			return err
 		}
@@ -296,7 +300,7 @@ func (b *batch) sumTax(entry account.Entry, posting account.Posting, currency st
 		return nil
 	}
 	rate := posting.Tax.Rate
-	row, err := b.tax(taxKey{entry.Date.Month(), currency, string(rate.Category), rate.Percent.String()})
+	row, err := b.tax(taxKey{entry.TaxPoint(posting.Tax).Month(), currency, string(rate.Category), rate.Percent.String()})
 	if err != nil {
 		return err
 	}

@@ -13,11 +13,14 @@ import (
 	"github.com/daybook-ledger/daybook/domain/tax"
 )
 
-// TaxReport is what tax was charged on documents dated in a range of months, in
-// the book's currency, whatever that of the documents.
+// TaxReport is what tax was charged on documents whose tax points lie in a range
+// of months, in the book's currency, whatever that of the documents.
 type TaxReport struct {
-	From string `json:"from,omitempty"`
-	To   string `json:"to,omitempty"`
+	// Basis says which day of an invoice is its tax point. Credit notes, relief
+	// and what comes back of it count on their own dates.
+	Basis tax.Basis `json:"basis"`
+	From  string    `json:"from,omitempty"`
+	To    string    `json:"to,omitempty"`
 	// Periods are the months that have anything, in order.
 	Periods []TaxPeriod `json:"periods"`
 	// Rows are the sums over all of them.
@@ -50,10 +53,13 @@ func (q *Queries) TaxReport(ctx context.Context, from, to string) (TaxReport, er
 	var w where
 	w.text("month >= ?", from)
 	w.text("month <= ?", to)
-	report := TaxReport{From: from, To: to, Periods: []TaxPeriod{}}
+	report := TaxReport{Basis: tax.ByInvoice, From: from, To: to, Periods: []TaxPeriod{}}
 	byMonth := map[string]map[taxKey]*taxSums{}
 	whole := map[taxKey]*taxSums{}
 	err := q.reader.Read(ctx, func(tx Tx) error {
+		if err := report.readBasis(ctx, tx); err != nil {
+			return err
+		}
 		currency, _, err := bookCurrency(ctx, tx)
 		if err != nil {
 			return err
@@ -94,6 +100,16 @@ func addTax(sums map[taxKey]*taxSums, k taxKey, row taxSums) error {
 		sums[k] = &taxSums{}
 	}
 	return sums[k].add(row)
+}
+
+// readBasis finds the book's basis; a book that is not open yet has the usual one.
+func (r *TaxReport) readBasis(ctx context.Context, reader Tx) error {
+	var kept string
+	_, err := absent(reader.QueryRowContext(ctx, `SELECT tax_basis FROM books`).Scan(&kept))
+	if err == nil && kept != "" {
+		r.Basis = tax.Basis(kept)
+	}
+	return err
 }
 
 func (s *taxSums) add(t taxSums) error {

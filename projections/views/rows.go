@@ -38,7 +38,7 @@ var (
 	entriesTable  = table{"entries", 2, []string{"position", "entry", "date", "document", "event", "type"}}
 	postingsTable = table{"postings", 3, []string{
 		"position", "entry", "line", "date", "account", "currency", "amount", "category", "percent", "taxable",
-		"customer", "item", "due", "base", "taxable_base",
+		"customer", "item", "due", "base", "taxable_base", "tax_point",
 	}}
 	salesTable = table{"sales", 4, []string{
 		"date", "position", "entry", "part", "customer", "sold", "item", "currency", "amount",
@@ -50,10 +50,14 @@ var (
 	taxTable      = table{"tax_months", 4, []string{
 		"month", "currency", "category", "percent", "taxable", "tax", "taxable_base", "tax_base",
 	}}
-	booksTable    = table{"books", 1, []string{"id", "currency", "origin", "seller", "opened"}}
+	booksTable    = table{"books", 1, []string{"id", "currency", "origin", "seller", "opened", "tax_basis"}}
 	rolesTable    = table{"roles", 1, []string{"principal", "role", "granted"}}
 	seriesTable   = table{"series", 1, []string{"kind", "prefix", "width", "yearly", "last_number", "last_date"}}
 	countersTable = table{"series_counters", 2, []string{"kind", "year", "counter"}}
+	periodsTable  = table{"periods", 1, []string{
+		"seq", "first", "through", "closed", "closed_by", "settled", "size", "root", "reopened", "reopened_by", "reason",
+	}}
+	closingTable = table{"period_balances", 3, []string{"period", "account", "currency", "amount", "base"}}
 )
 
 // document is a row of documents.

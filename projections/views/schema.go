@@ -16,7 +16,7 @@ type migration struct {
 }
 
 // Version is the schema's version: the number of migrations.
-const Version = 4
+const Version = 5
 
 var migrations = [Version]migration{{
 	tables: []string{
@@ -154,6 +154,21 @@ var migrations = [Version]migration{{
 		`ALTER TABLE tax_months ADD COLUMN tax_base INT8 NOT NULL DEFAULT 0`,
 		`ALTER TABLE funds ADD COLUMN base INT8 NOT NULL DEFAULT 0`,
 		`ALTER TABLE funds ADD COLUMN free_base INT8 NOT NULL DEFAULT 0`,
+	}, emptied(
+		"books", "roles", "series", "series_counters", "customers", "customer_balances", "documents", "contents",
+		"activity", "entries", "postings", "account_days", "account_balances", "open_days", "tax_months",
+		"funds", "allocations", "sales", "due_sums",
+	)...),
+}, {
+	// Periods, and tax by its tax point.
+	tables: append([]string{
+		`ALTER TABLE books ADD COLUMN tax_basis TEXT NOT NULL DEFAULT ''`,
+		`ALTER TABLE postings ADD COLUMN tax_point TEXT NOT NULL DEFAULT ''`,
+		`CREATE TABLE periods (seq INT8 NOT NULL PRIMARY KEY, first TEXT NOT NULL, through TEXT NOT NULL,
+			closed INT8 NOT NULL, closed_by TEXT NOT NULL, settled INT8 NOT NULL, size INT8 NOT NULL, root BLOB NOT NULL,
+			reopened INT8 NOT NULL, reopened_by TEXT NOT NULL, reason TEXT NOT NULL)`,
+		`CREATE TABLE period_balances (period INT8 NOT NULL, account TEXT NOT NULL, currency TEXT NOT NULL,
+			amount INT8 NOT NULL, base INT8 NOT NULL, PRIMARY KEY (period, account, currency)) /*clustered*/`,
 	}, emptied(
 		"books", "roles", "series", "series_counters", "customers", "customer_balances", "documents", "contents",
 		"activity", "entries", "postings", "account_days", "account_balances", "open_days", "tax_months",

@@ -214,7 +214,7 @@ func sameStored(kind domain.Kind, old []byte, e domain.Event, next domain.State)
 }
 
 // Entries gives the journal: the entries of all events, in order.
-func (b *Book) Entries(t testing.TB) []account.Entry {
+func (b *Book) Entries(t tester) []account.Entry {
 	t.Helper()
 	var all []account.Entry
 	for _, commit := range b.Log {
@@ -227,6 +227,12 @@ func (b *Book) Entries(t testing.TB) []account.Entry {
 		}
 	}
 	return all
+}
+
+// tester is *testing.T and *rapid.T, as far as the journal needs them.
+type tester interface {
+	Helper()
+	Fatalf(format string, args ...any)
 }
 
 // fingerprint is the stored form of all states.

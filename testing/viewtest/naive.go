@@ -31,6 +31,7 @@ func agree(t tester, s Store, b *given.Book) {
 	agreeJournal(t, s, b)
 	agreeActivity(t, s, b)
 	agreePayments(t, s, b)
+	agreePeriods(t, s, b)
 }
 
 func text(minor int64) string { return money.New(minor, given.Pounds).String() }
@@ -223,7 +224,11 @@ func agreeTax(t tester, s Store, b *given.Book) {
 		for _, change := range c.Changes {
 			switch e := change.Event.(type) {
 			case *invoice.Issued:
-				count(e.Date, e.Totals.Breakdown, +1)
+				point := e.TaxPoint
+				if point == "" {
+					point = e.Date
+				}
+				count(point, e.Totals.Breakdown, +1)
 			case *credit.Issued:
 				count(e.Date, e.Totals.Breakdown, -1)
 			case *invoice.Relieved:

@@ -209,6 +209,9 @@ var undone = [][]string{{ // to 1
 	`ALTER TABLE open_days DROP COLUMN open_base`,
 	`ALTER TABLE tax_months DROP COLUMN taxable_base`, `ALTER TABLE tax_months DROP COLUMN tax_base`,
 	`ALTER TABLE funds DROP COLUMN base`, `ALTER TABLE funds DROP COLUMN free_base`,
+}, { // to 4
+	`DROP TABLE periods`, `DROP TABLE period_balances`, `ALTER TABLE books DROP COLUMN tax_basis`,
+	`ALTER TABLE postings DROP COLUMN tax_point`,
 }}
 
 // testOlderVersions: views of an older version are made anew from the log.

@@ -67,6 +67,8 @@ func Run(t *testing.T, engine func(t *testing.T) Engine) {
 		"Find/Names":                testFind,
 		"List/Payments":             testPayments,
 		"Schema/FromOlder":          testOlderVersions,
+		"Periods/ClosedAndReopened": testPeriods,
+		"Reports/TaxPoints":         testTaxPoints,
 		"Reports/AgingAndOverdue":   testAging,
 		"Reports/TaxMonths":         testTaxMonths,
 		"Reports/JournalFilters":    testJournal,
@@ -159,6 +161,7 @@ func everything(t tester, s Store) string {
 	answers["balance"] = must[views.TrialBalance](t)(s.TrialBalance(ctx, ""))
 	answers["balance until"] = must[views.TrialBalance](t)(s.TrialBalance(ctx, "2026-04-01"))
 	answers["journal"] = must[views.Journal](t)(s.Journal(ctx, views.JournalFilter{Limit: views.MaxLimit}))
+	answers["periods"] = must[[]views.Period](t)(s.Periods(ctx))
 	answers["series"] = must[[]views.Series](t)(s.Series(ctx))
 	if book, err := s.Book(ctx); err == nil {
 		answers["book"] = book
