@@ -16,6 +16,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/rules"
+	"github.com/daybook-ledger/daybook/domain/tax"
 	"github.com/daybook-ledger/daybook/eventstore/head"
 	"github.com/daybook-ledger/daybook/eventstore/jetstream"
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
@@ -37,6 +38,8 @@ const (
 type Settings struct {
 	Seller   book.Seller
 	Currency money.Currency
+	// TaxBasis is empty for the usual one.
+	TaxBasis tax.Basis
 	// Owner is the principal who owns the book.
 	Owner string
 	// Root is the ring's root key, KeyFile its path if it is a file.
@@ -54,7 +57,7 @@ type Settings struct {
 func Create(ctx context.Context, dir string, s Settings) (Info, error) {
 	info := Info{Format: Format, Book: uuid.Must(uuid.NewV7()), Epoch: 1, KeyFile: s.KeyFile, Created: s.Clock.Now().UTC()}
 	info.Origin = origin(info.Book, info.Epoch)
-	open := &book.Open{Book: info.Book, Seller: s.Seller, Currency: s.Currency, Owner: s.Owner, Origin: info.Origin}
+	open := &book.Open{Book: info.Book, Seller: s.Seller, Currency: s.Currency, Owner: s.Owner, Origin: info.Origin, TaxBasis: s.TaxBasis}
 	moment := domain.Moment{Book: info.Book, Recorded: info.Created, Principal: s.Owner}
 	if _, err := rules.Decide(nothing{}, moment, open); err != nil {
 		return Info{}, err

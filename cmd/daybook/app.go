@@ -77,7 +77,7 @@ reports follow from it.`,
 	root.MarkFlagsMutuallyExclusive("passphrase-file", "key-file")
 	root.AddCommand(
 		a.initCommand(), a.bookCommand(), a.customerCommand(), a.invoiceCommand(), a.creditCommand(),
-		a.paymentCommand(),
+		a.paymentCommand(), a.periodCommand(),
 		a.seriesCommand(), a.importCommand(), a.reportCommand(), a.historyCommand(), a.verifyCommand(),
 		a.rebuildCommand(), a.statusCommand(), a.keysCommand(), a.accessCommand(), a.demoCommand(), a.versionCommand(),
 	)

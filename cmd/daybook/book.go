@@ -58,6 +58,7 @@ func (a *app) bookShow() *cobra.Command {
 					}
 				}
 				t.add("Currency", b.Currency)
+				t.add("Tax by", taxedBy(b.TaxBasis))
 				t.write(w)
 			})
 		}),

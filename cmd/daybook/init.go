@@ -16,6 +16,7 @@ import (
 	"github.com/daybook-ledger/daybook/cmd/bookdir"
 	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/domain/money"
+	"github.com/daybook-ledger/daybook/domain/tax"
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
 )
 
@@ -68,7 +69,7 @@ func lines(given []string) []string {
 
 func (a *app) initCommand() *cobra.Command {
 	var seller sellerFlags
-	var currency, owner string
+	var currency, owner, basis string
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Make a book in a new folder",
@@ -86,7 +87,7 @@ book: keep a copy of it apart from the book's backups.`,
 			if err != nil {
 				return err
 			}
-			settings := bookdir.Settings{Currency: c, Owner: owner, Clock: a.clock, Log: a.log}
+			settings := bookdir.Settings{Currency: c, TaxBasis: tax.Basis(basis), Owner: owner, Clock: a.clock, Log: a.log}
 			if owner == "" {
 				settings.Owner = a.who()
 			}
@@ -96,6 +97,8 @@ book: keep a copy of it apart from the book's backups.`,
 	}
 	seller.add(cmd)
 	cmd.Flags().StringVar(&currency, "currency", "", "the book's currency, a `CODE` of ISO 4217 such as GBP")
+	cmd.Flags().StringVar(&basis, "tax-basis", "", "what tax is reported by: `invoice`, the date of issue, or supply; it stays (default invoice)")
+	complete(cmd, "tax-basis", tax.Bases())
 	cmd.Flags().StringVar(&owner, "owner", "", "the `PRINCIPAL` who owns the book (else --principal)")
 	for _, name := range []string{"name", "currency", "country"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/account"
+	"github.com/daybook-ledger/daybook/domain/tax"
 	"github.com/daybook-ledger/daybook/projections/views"
 )
 
@@ -166,7 +167,7 @@ func (a *app) taxReport() *cobra.Command {
 	var from, to string
 	cmd := &cobra.Command{
 		Use:     "tax",
-		Short:   "The tax charged, by month, category and rate",
+		Short:   "The tax charged, by the month of its tax point, category and rate",
 		Example: `  daybook report tax --from 2026-01 --to 2026-03`,
 		Args:    cobra.NoArgs,
 		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, _ []string) error {
@@ -186,7 +187,16 @@ func (a *app) taxReport() *cobra.Command {
 	return cmd
 }
 
+// taxedBy says which date is an invoice's tax point.
+func taxedBy(basis tax.Basis) string {
+	if basis == tax.BySupply {
+		return "the date of supply, or that of issue where it is earlier"
+	}
+	return "the date of issue"
+}
+
 func tellTax(w io.Writer, r views.TaxReport) {
+	fmt.Fprintf(w, "By tax point: %s.\n\n", taxedBy(r.Basis))
 	t := newTable("MONTH", "CATEGORY", ">PERCENT", ">TAXABLE", ">TAX", "")
 	add := func(month string, rows []views.TaxRow) {
 		for _, row := range rows {

@@ -24,7 +24,8 @@ func (c *Close) Decide(s domain.States, m domain.Moment) ([]domain.Change, error
 	newest := state.newest()
 	switch today := domain.DateOf(m.Recorded); {
 	case c.Through <= newest.Through:
-		return nil, domain.Refuse("already-closed", "the book is closed through %s already", newest.Through)
+		return nil, domain.Refuse("already-closed", "the book is closed through %s already", newest.Through).
+			WithHint("what corrects a closed period is dated in an open one")
 	case len(state.Closed) > 0 && !newest.Settled:
 		return nil, domain.Refuse("period-unsettled", "the period through %s is closed, but its balances are not entered yet", newest.Through).
 			WithHint("close %s again: that enters them", newest.Through.Month())
@@ -136,7 +137,8 @@ func (c *Reopen) Decide(s domain.States, m domain.Moment) ([]domain.Change, erro
 			WithHint("reopen the period through %s first", newest.Through)
 	}
 	if c.Through > newest.Through {
-		return nil, domain.Refuse("not-closed", "no period that is closed ends on %s", c.Through)
+		return nil, domain.Refuse("not-closed", "no period that is closed ends on %s", c.Through).
+			WithHint("it is open")
 	}
 	return one(c, &Reopened{From: newest.From, Through: newest.Through, Reason: c.Reason}), nil
 }
