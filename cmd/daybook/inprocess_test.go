@@ -15,7 +15,7 @@ import (
 
 // pathFlags name the flags whose values are paths. The test's process is in
 // another folder than the script is, so that paths are made absolute.
-var pathFlags = []string{"--dir", "--key-file", "--passphrase-file", "--map", "--rejects", "--receipt", "--identity", "--trust", "--expect", "--out", "--to", "--state"}
+var pathFlags = []string{"--dir", "--key-file", "--passphrase-file", "--map", "--rejects", "--receipt", "--identity", "--trust", "--expect", "--out", "--state"}
 
 // pathEnds are how arguments end that are paths.
 var pathEnds = []string{".json", ".receipt", ".bundle", ".identity"}

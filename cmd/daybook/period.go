@@ -217,9 +217,9 @@ func tellPeriods(w io.Writer, all []views.Period) {
 	for _, p := range all {
 		reopened := ""
 		if p.Status == views.PeriodReopened {
-			reopened = p.Reopened.Local().Format(time.DateOnly)
+			reopened = p.Reopened.Local().Format(time.DateTime)
 		}
-		t.add(string(p.From), string(p.Through), string(p.Status), p.Closed.Local().Format(time.DateOnly), p.ClosedBy,
+		t.add(string(p.From), string(p.Through), string(p.Status), p.Closed.Local().Format(time.DateTime), p.ClosedBy,
 			reopened, p.ReopenedBy, p.Reason)
 	}
 	t.write(w)

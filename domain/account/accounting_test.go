@@ -173,6 +173,8 @@ What each event posts. This page is written by a test from the code: ` + "`go te
 - ` + "`tax-payable`" + ` is the tax report: sales, less credit notes, less the relief on what was written off, plus what of that came back.
 - A prepaid amount is taken off ` + "`prepayments`" + ` by the invoice. Where the customer's payments left enough credit by the date of issue, as much is moved there from ` + "`customer-credit`" + `, the oldest payment first; otherwise, and on imported invoices, it was paid elsewhere and is cleared there.
 - Entries are dated by what happened: an allocation, a refund or a relief has a date of its own.
+- Nothing is dated in a closed period. Closing a period posts nothing: it enters what the accounts hold at its end, which is no sum of its own.
+- Tax is reported by its tax point: the date of the entry, or on a book whose basis is supply the date of supply where that is earlier and was not closed at issue.
 
 ## Accounts
 
