@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/daybook-ledger/daybook/cmd/bookdir"
 	"github.com/daybook-ledger/daybook/domain"
@@ -72,7 +73,7 @@ reports follow from it.`,
 	flags.StringVar(&a.dir, "dir", "", "the book's `FOLDER` (DAYBOOK_DIR, else the nearest folder above that holds a book)")
 	flags.StringVar(&a.passphraseFile, "passphrase-file", "", "`FILE` with the passphrase (DAYBOOK_PASSPHRASE_FILE, else it is asked for)")
 	flags.StringVar(&a.keyFile, "key-file", "", "`FILE` with the key, in place of a passphrase (DAYBOOK_KEY_FILE, else the one that init recorded)")
-	flags.StringVar(&a.principal, "principal", "", "who gives the command (DAYBOOK_PRINCIPAL, else \"owner\")")
+	flags.StringVar(&a.principal, "principal", "", "the `NAME` of who gives the command (DAYBOOK_PRINCIPAL, else \"owner\")")
 	flags.BoolVar(&a.json, "json", false, "answer with one JSON object, errors too")
 	root.MarkFlagsMutuallyExclusive("passphrase-file", "key-file")
 	root.AddCommand(
@@ -81,12 +82,42 @@ reports follow from it.`,
 		a.seriesCommand(), a.importCommand(), a.reportCommand(), a.historyCommand(), a.verifyCommand(),
 		a.rebuildCommand(), a.statusCommand(), a.keysCommand(), a.accessCommand(), a.demoCommand(), a.versionCommand(),
 	)
+	completePaths(root)
 	root.SetArgs(a.args[1:])
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	return root
+}
+
+// completePaths lets shells complete the values of flags that say they are paths,
+// of a command and of those below it. Nothing else is completed to names of files.
+func completePaths(cmd *cobra.Command) {
+	for _, flags := range []*pflag.FlagSet{cmd.LocalNonPersistentFlags(), cmd.PersistentFlags()} {
+		flags.VisitAll(func(f *pflag.Flag) {
+			directive := cobra.ShellCompDirectiveDefault
+			switch what, _ := pflag.UnquoteUsage(f); what {
+			case "FILE":
+			case "FOLDER":
+				directive = cobra.ShellCompDirectiveFilterDirs
+			default:
+				return
+			}
+			if err := cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(nil, directive)); err != nil {
+				panic(err) // a flag has one completion: here, or where it is defined
+			}
+		})
+	}
+	for _, below := range cmd.Commands() {
+		completePaths(below)
+	}
+}
+
+// files lets shells complete a command's arguments to names of files.
+func files(cmd *cobra.Command) *cobra.Command {
+	cmd.ValidArgsFunction = cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault)
+	return cmd
 }
 
 // do makes a command's function of one: from there on errors are no longer

@@ -208,7 +208,7 @@ func (a *app) customerList() *cobra.Command {
 		}),
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.Search, "search", "", "part of a name or reference")
+	flags.StringVar(&f.Search, "search", "", "a `TEXT`: part of a name or reference")
 	flags.StringVar(&f.Sort, "sort", "", "`ORDER`: name or registered, with a leading hyphen for descending (default -registered)")
 	flags.IntVar(&f.Limit, "limit", views.DefaultLimit, "how `MANY` at most, up to 1000")
 	flags.StringVar(&f.After, "after", "", "go on after the page whose \"next\" this `TOKEN` was")

@@ -58,7 +58,7 @@ func (a *app) listCommand(noun string, kind domain.Kind) *cobra.Command {
 	flags.StringVar(&to, "to", "", "only issued on or before this `DATE`")
 	flags.StringVar(&f.Number, "number", "", "only this `NUMBER`")
 	flags.StringVar(&f.Reference, "reference", "", "only this external `REFERENCE`")
-	flags.StringVar(&f.Search, "search", "", "part of a number, reference or buyer's name")
+	flags.StringVar(&f.Search, "search", "", "a `TEXT`: part of a number, reference or buyer's name")
 	flags.StringVar(&f.Sort, "sort", "", "`ORDER`: number, date, due, total, customer or recorded, with a leading hyphen for descending (default -recorded)")
 	flags.IntVar(&f.Limit, "limit", views.DefaultLimit, "how `MANY` at most, up to 1000")
 	flags.StringVar(&f.After, "after", "", "go on after the page whose \"next\" this `TOKEN` was")

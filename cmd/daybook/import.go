@@ -18,7 +18,7 @@ import (
 )
 
 func (a *app) importCommand() *cobra.Command {
-	return a.group("import", "Bring in documents that another system issued", a.importCSV(), a.importUBL())
+	return a.group("import", "Bring in documents that another system issued", files(a.importCSV()), files(a.importUBL()))
 }
 
 func (a *app) importCSV() *cobra.Command {

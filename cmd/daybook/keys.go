@@ -234,7 +234,7 @@ cosigned.`,
 				func(w io.Writer) { fmt.Fprintf(w, "%s is asked to cosign the log.\n\n", key.Name) })
 		}),
 	}
-	cmd.Flags().IntVar(&quorum, "quorum", 0, "how many witnesses must cosign a checkpoint (else what it was, at least 1)")
+	cmd.Flags().IntVar(&quorum, "quorum", 0, "how `MANY` witnesses must cosign a checkpoint (else what it was, at least 1)")
 	identity = identityFlag(cmd)
 	return cmd
 }

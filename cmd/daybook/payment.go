@@ -410,7 +410,7 @@ func (a *app) paymentList() *cobra.Command {
 	flags.StringVar(&from, "from", "", "only received on or after this `DATE`")
 	flags.StringVar(&to, "to", "", "only received on or before this `DATE`")
 	flags.StringVar(&f.Reference, "reference", "", "only this `REFERENCE`")
-	flags.StringVar(&f.Search, "search", "", "part of a reference or customer's name")
+	flags.StringVar(&f.Search, "search", "", "a `TEXT`: part of a reference or customer's name")
 	flags.StringVar(&f.Sort, "sort", "", "`ORDER`: date, total, customer or recorded, with a leading hyphen for descending (default -recorded)")
 	flags.BoolVar(&f.Free, "free", false, "only those of which an amount is free")
 	flags.StringSliceVar(&statuses, "status", nil, "only this `STATUS`: received or reversed; may be repeated")

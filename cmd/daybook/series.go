@@ -97,8 +97,8 @@ stay gapless: the counter runs on.`,
 		}),
 	})
 	flags := cmd.Flags()
-	flags.StringVar(&prefix, "prefix", "", "what numbers begin with")
-	flags.IntVar(&width, "digits", 5, "how many digits the counter has at least, 1 to 12")
+	flags.StringVar(&prefix, "prefix", "", "the `TEXT` that numbers begin with")
+	flags.IntVar(&width, "digits", 5, "how `MANY` digits the counter has at least, 1 to 12")
 	flags.BoolVar(&yearly, "yearly", false, "begin at 1 each year, and write the year")
 	return cmd
 }
