@@ -57,3 +57,30 @@ func (d Date) time() time.Time {
 	}
 	return day
 }
+
+// AddYears gives the same day n years later: 28 February for 29 February where
+// that year has none. It is d itself when d is invalid.
+func (d Date) AddYears(n int) Date {
+	if !d.Valid() {
+		return d
+	}
+	was := d.time()
+	day := was.AddDate(n, 0, 0)
+	if day.Day() != was.Day() {
+		day = day.AddDate(0, 0, -day.Day())
+	}
+	return DateOf(day)
+}
+
+// EndOfYear is the last day of the year that d falls into, where years end with
+// the month last. It is d itself when d is invalid.
+func (d Date) EndOfYear(last time.Month) Date {
+	if !d.Valid() {
+		return d
+	}
+	year, month, _ := d.time().Date()
+	if month > last {
+		year++
+	}
+	return DateOf(time.Date(year, last+1, 0, 0, 0, 0, 0, time.UTC))
+}

@@ -7,6 +7,7 @@ package domain
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
@@ -26,6 +27,10 @@ const (
 	KindPayment  Kind = "payment"
 	KindPeriod   Kind = "period"
 )
+
+// KindStanding is that of states which follow from the entries of other streams:
+// no event has it.
+const KindStanding Kind = "standing"
 
 // Kinds lists all kinds.
 func Kinds() []Kind {
@@ -94,6 +99,20 @@ type Personal interface {
 	// to a struct: the codec encodes it from there and decodes into it. The
 	// field itself is excluded from the facts (cbor:"-").
 	PersonalPart() any
+}
+
+// HasPersonalPart reports whether the personal part is there.
+func HasPersonalPart(p Personal) bool {
+	return !reflect.ValueOf(p.PersonalPart()).Elem().IsNil()
+}
+
+// Contact is a Personal whose personal part stands on no document that the law
+// wants to be kept: it is sealed under a key of its own, and can be erased
+// before the documents.
+type Contact interface {
+	Personal
+	// OnNoDocument does nothing.
+	OnNoDocument()
 }
 
 // Change is one event of a decision, and the stream that it belongs to.

@@ -31,11 +31,13 @@ type cursor struct {
 }
 
 // cursor is the state of what is durable. The mutex is held.
-func (w *Writer) cursor() *cursor {
-	h := w.durableHead
+func (w *Writer) cursor() *cursor { return w.cursorAt(w.durableHead, w.durable) }
+
+// cursorAt is the state file's after a page.
+func (w *Writer) cursorAt(h page.Head, recorded time.Time) *cursor {
 	return &cursor{
 		Epoch: w.Epoch, Page: h.Page, Size: h.Size, Root: h.Root,
-		Recorded: w.durable.UnixMicro(), Key: uint64(w.newestKey), Forms: w.forms,
+		Recorded: recorded.UnixMicro(), Key: uint64(w.newestKey), Forms: w.forms,
 	}
 }
 
@@ -96,7 +98,10 @@ func (w *Writer) start(ctx context.Context) error {
 	if err := w.catchUp(ctx); err != nil {
 		return err
 	}
-	return w.checkKeys()
+	if err := w.checkKeys(); err != nil {
+		return err
+	}
+	return w.finishErasures(ctx)
 }
 
 // checkKeys refuses a ring that is older than the log: it would give ids that
@@ -115,6 +120,7 @@ func (w *Writer) checkKeys() error {
 
 // uses takes note of the keys of a durable commit. The mutex is held.
 func (w *Writer) uses(c commit.Commit) {
+	w.newestKey = max(w.newestKey, c.Facts)
 	for _, key := range c.Subjects {
 		w.newestKey = max(w.newestKey, key)
 	}
@@ -228,18 +234,11 @@ func (w *Writer) foldPage(ctx context.Context, p commit.Page) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for len(w.over.unwritten) >= maxUnwritten && ctx.Err() == nil && w.unsettled.Err() == nil {
-		w.changed.Wait()
+	writes, err := w.foldCommits(ctx, p)
+	if err != nil {
+		return err
 	}
-	writes := make([]write, 0, len(p.Commits)+1)
 	for _, c := range p.Commits {
-		updates, err := foldCommit(w.over, c)
-		if err != nil {
-			return err
-		}
-		w.over.acknowledged(c.Position, updates)
-		w.uses(c)
-		writes = append(writes, write{updates: updates})
 		w.recorded, w.durable = c.Recorded, c.Recorded
 	}
 	w.head = p.Head
@@ -247,6 +246,25 @@ func (w *Writer) foldPage(ctx context.Context, p commit.Page) error {
 	w.writes = append(w.writes, append(writes, write{cursor: w.cursor()})...)
 	w.changed.Broadcast()
 	return nil
+}
+
+// foldCommits folds the commits of a page, once there is room in memory, and
+// gives what is to be written of them. The mutex is held.
+func (w *Writer) foldCommits(ctx context.Context, p commit.Page) ([]write, error) {
+	for len(w.over.unwritten) >= maxUnwritten && ctx.Err() == nil && w.unsettled.Err() == nil {
+		w.changed.Wait()
+	}
+	writes := make([]write, 0, len(p.Commits)+1)
+	for _, c := range p.Commits {
+		updates, err := foldCommit(w.over, c)
+		if err != nil {
+			return nil, err
+		}
+		w.over.acknowledged(c.Position, updates)
+		w.uses(c)
+		writes = append(writes, write{updates: updates})
+	}
+	return writes, nil
 }
 
 // write is work for the state file: rows of a commit, or the cursor after a page.
@@ -263,21 +281,24 @@ func (w *Writer) persist() {
 		for len(w.writes) == 0 && w.unsettled.Err() == nil {
 			w.changed.Wait()
 		}
-		writes, condemned := w.writes, w.condemned
+		writes, condemned, file := w.writes, w.condemned, w.State
 		w.mu.Unlock()
 		if len(writes) == 0 {
 			return
 		}
 		w.at("persist")
-		keys, size, err := w.persistOnce(writes, condemned)
-		if err == nil {
-			w.at("persisted")
-			wait = 10 * time.Millisecond
-			w.mu.Lock()
+		keys, size, err := w.persistOnce(file, writes, condemned)
+		w.mu.Lock()
+		replaced := w.State != file // and what was to be written with it
+		if err == nil && !replaced {
 			w.writes = w.writes[len(writes):]
 			w.over.written(keys, size)
 			w.changed.Broadcast()
-			w.mu.Unlock()
+		}
+		w.mu.Unlock()
+		if err == nil || replaced {
+			w.at("persisted")
+			wait = 10 * time.Millisecond
 			continue
 		}
 		w.Log.Warn("the state file cannot be written; it will be tried again", "error", err)
@@ -301,7 +322,7 @@ func (w *Writer) condemn(err error) error {
 	return err
 }
 
-func (w *Writer) persistOnce(writes []write, condemned bool) ([]rowKey, uint64, error) {
+func (w *Writer) persistOnce(file *state.File, writes []write, condemned bool) ([]rowKey, uint64, error) {
 	newest := make(map[rowKey]any)
 	var last *cursor
 	for _, one := range writes {
@@ -337,7 +358,7 @@ func (w *Writer) persistOnce(writes []write, condemned bool) ([]rowKey, uint64, 
 		data = nil // no start takes this for a cursor
 	}
 	rows = append(rows, state.Row{Key: []byte(cursorKey), Value: data})
-	if err := w.State.Write(rows); err != nil {
+	if err := file.Write(rows); err != nil {
 		return nil, 0, err
 	}
 	return keys, last.Size, nil

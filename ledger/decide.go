@@ -325,6 +325,9 @@ func (w *Writer) decision(r *request) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := w.rotated(); err != nil {
+		return nil, err
+	}
 	if r.Expect != nil {
 		row, err := w.over.stream(r.Command.Stream())
 		if err != nil {
@@ -342,7 +345,7 @@ func (w *Writer) decision(r *request) (*entry, error) {
 	e := &entry{request: r, sealed: make(chan struct{}), commit: commit.Commit{
 		Book: w.Book, Epoch: w.Epoch, Position: w.next, ID: r.ID, Principal: r.Principal,
 		Recorded: moment.Recorded, Correlation: r.Correlation, Causation: r.Causation,
-		Rules: rules.Version, Command: r.Command, Digest: r.encoded.Digest,
+		Rules: rules.Version, Command: r.Command, Digest: r.encoded.Digest, Facts: w.facts,
 		Events: make([]commit.Event, len(changes)), Subjects: make(map[uuid.UUID]keyring.KeyID),
 	}}
 	f := newFolder(w.over)
@@ -352,46 +355,94 @@ func (w *Writer) decision(r *request) (*entry, error) {
 			return nil, err
 		}
 		e.commit.Events[i] = commit.Event{Stream: change.Stream, Revision: revision, Event: change.Event}
-		if err := w.subject(f, e.commit.Subjects, change.Event); err != nil {
-			return nil, err
-		}
 	}
-	if err := w.subject(f, e.commit.Subjects, r.Command); err != nil {
+	if err := w.subjects(f, &e.commit); err != nil {
+		return nil, err
+	}
+	if err := f.erase(&e.commit); err != nil {
 		return nil, err
 	}
 	e.updates = f.updates()
 	return e, nil
 }
 
-// subject finds or makes the key of the customer whom an event or a command is
-// about.
-func (w *Writer) subject(f *folder, subjects map[uuid.UUID]keyring.KeyID, about any) error {
-	personal, ok := about.(domain.Personal)
-	if !ok {
-		return nil
+// subjects finds or makes the keys of the customers of whom a commit holds
+// something personal.
+func (w *Writer) subjects(f *folder, c *commit.Commit) error {
+	for i := -1; i < len(c.Events); i++ {
+		var about any = c.Command
+		if i >= 0 {
+			about = c.Events[i].Event
+		}
+		personal, is := about.(domain.Personal)
+		if !is || !domain.HasPersonalPart(personal) {
+			continue
+		}
+		id := personal.Subject()
+		if _, found := c.Subjects[id]; found {
+			continue
+		}
+		key, err := w.key(f, id, c.OnNoDocument(id))
+		if err != nil {
+			return err
+		}
+		c.Subjects[id] = key
 	}
-	id := personal.Subject()
-	if _, found := subjects[id]; found || id == uuid.Nil {
-		return nil
-	}
-	known, err := w.over.get(subjectKey(id))
+	return nil
+}
+
+// key finds the key that seals a customer's data from now on, or makes one. Keys
+// that are older than the key of the facts were rotated out.
+func (w *Writer) key(f *folder, id uuid.UUID, onNoDocument bool) (keyring.KeyID, error) {
+	row, err := f.subject(id)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if known != nil {
-		subjects[id] = keyring.KeyID(known.(subjectRow))
-		return nil
+	known := row.Documents
+	if onNoDocument {
+		known = row.Contact
 	}
-	// Keys are flushed before a page can use them. They are made ahead, ever
-	// more at a time, so that a short run wastes few and a long one seldom waits.
+	if n := len(known); n > 0 && known[n-1] > w.facts && (!onNoDocument || !slices.Contains(row.Documents, known[n-1])) {
+		return known[n-1], nil
+	}
+	key, err := w.newKey()
+	if err != nil {
+		return 0, err
+	}
+	return key, f.seals(id, onNoDocument, key)
+}
+
+// newKey gives a key that seals nothing yet. Keys are flushed before a page can
+// use them. They are made ahead, ever more at a time, so that a short run wastes
+// few and a long one seldom waits.
+func (w *Writer) newKey() (keyring.KeyID, error) {
+	for len(w.spare) > 0 && w.spare[0] < w.facts {
+		w.spare = w.spare[1:] // rotated out before it was used
+	}
 	if len(w.spare) == 0 {
+		var err error
 		if w.spare, err = w.Keys.Reserve(keyring.Subject, w.pool); err != nil {
-			return fmt.Errorf("ledger: make a customer's key: %w", err)
+			return 0, fmt.Errorf("ledger: make a customer's key: %w", err)
 		}
 		w.pool = min(2*w.pool, 256)
 	}
-	subjects[id], w.spare = w.spare[0], w.spare[1:]
-	f.subject(id, subjects[id])
+	key := w.spare[0]
+	w.spare = w.spare[1:]
+	return key, nil
+}
+
+// rotated looks, at most once in a while, whether the key of the facts is
+// another by now. The mutex is held.
+func (w *Writer) rotated() error {
+	now := w.Clock.Elapsed()
+	if w.facts != 0 && now-w.looked < lookEvery {
+		return nil
+	}
+	facts, err := w.Facts()
+	if err != nil {
+		return fmt.Errorf("ledger: the key of the facts: %w", err)
+	}
+	w.facts, w.looked = facts, now
 	return nil
 }
 

@@ -141,6 +141,9 @@ func (w *Writer) startOver() error {
 	if err := w.confirm(); err != nil {
 		return err
 	}
+	if err := w.finishErasures(w.unsettled); err != nil {
+		return err
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.stalled = false
@@ -303,7 +306,10 @@ func (w *Writer) takeOver() error {
 		number, err := w.append(barrier, after)
 		if err == nil {
 			w.head.Page = number
-			return w.confirm()
+			if err := w.confirm(); err != nil {
+				return err
+			}
+			return w.finishErasures(w.unsettled)
 		}
 		if !errors.Is(err, errNotStored) {
 			return err
@@ -357,7 +363,8 @@ func (w *Writer) remember() error {
 	return nil
 }
 
-// acknowledge remembers the page, and answers its commands.
+// acknowledge remembers the page, and answers its commands. One that erases is
+// answered when what it erases is gone.
 func (w *Writer) acknowledge(batch []*entry, number uint64) error {
 	if err := w.remember(); err != nil {
 		return err
@@ -367,6 +374,28 @@ func (w *Writer) acknowledge(batch []*entry, number uint64) error {
 	if err != nil {
 		return err
 	}
+	erasing := w.settled(batch, number, checkpoint)
+	if len(erasing) == 0 {
+		return nil
+	}
+	err = w.erase(erasing)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.erasing = false
+	w.changed.Broadcast()
+	for _, e := range erasing {
+		if err != nil {
+			e.request.giveUp(err)
+			continue
+		}
+		w.end(e.request, answer{row: rowOf(e.commit), size: w.head.Size, checkpoint: checkpoint})
+	}
+	return err
+}
+
+// settled makes a page's commits durable, and answers its commands but those
+// that erase, which it gives.
+func (w *Writer) settled(batch []*entry, number uint64, checkpoint []byte) (erasing []*entry) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.pending = w.pending[len(batch):]
@@ -374,11 +403,16 @@ func (w *Writer) acknowledge(batch []*entry, number uint64) error {
 	for _, e := range batch {
 		e.commit.Page = number
 		row := rowOf(e.commit)
-		e.updates = append(e.updates, update{commandKey(e.commit.ID), row})
+		e.updates = append(placed(e.updates, number), update{commandKey(e.commit.ID), row})
 		w.over.acknowledged(e.commit.Position, e.updates)
 		w.durable = e.commit.Recorded
 		w.uses(e.commit)
-		w.end(e.request, answer{row: row, size: w.head.Size, checkpoint: checkpoint})
+		if e.erases() {
+			erasing = append(erasing, e)
+			w.stalled, w.erasing = true, true // until it is gone
+		} else {
+			w.end(e.request, answer{row: row, size: w.head.Size, checkpoint: checkpoint})
+		}
 		for _, r := range e.refused {
 			w.end(r.request, answer{err: r.refusal})
 		}
@@ -386,7 +420,7 @@ func (w *Writer) acknowledge(batch []*entry, number uint64) error {
 	}
 	w.writes = append(w.writes, write{cursor: w.cursor()})
 	w.changed.Broadcast()
-	return nil
+	return erasing
 }
 
 func (w *Writer) setUnclear(err error) {

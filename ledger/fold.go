@@ -2,11 +2,15 @@ package ledger
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/codec"
+	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/domain/rules"
+	"github.com/daybook-ledger/daybook/domain/standing"
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
 	"github.com/daybook-ledger/daybook/ledger/commit"
 )
@@ -52,6 +56,9 @@ func (f *folder) event(id domain.StreamID, e domain.Event) (uint64, error) {
 	}
 	row.Revision++
 	f.set(streamKey(id), row)
+	if err := f.follow(id, e); err != nil {
+		return 0, err
+	}
 	if referenced, ok := e.(domain.Referenced); ok {
 		for _, r := range referenced.References() {
 			f.set(referenceKey(r), referenceRow(id))
@@ -60,7 +67,108 @@ func (f *folder) event(id domain.StreamID, e domain.Event) (uint64, error) {
 	return row.Revision, nil
 }
 
-func (f *folder) subject(id uuid.UUID, key keyring.KeyID) { f.set(subjectKey(id), subjectRow(key)) }
+// follow folds what follows from an event in other streams, which have no
+// events of their own.
+func (f *folder) follow(id domain.StreamID, e domain.Event) error {
+	changes, err := standing.Follows(e, id)
+	if err != nil {
+		return fmt.Errorf("ledger: what follows from %s of %s: %w", e.EventType(), id, err)
+	}
+	for _, c := range changes {
+		row, err := f.stream(c.Stream)
+		if err != nil {
+			return err
+		}
+		row.Kind = c.Stream.Kind
+		if row.State, err = rules.Evolve(row.Kind, row.State, c.Event); err != nil {
+			return fmt.Errorf("ledger: what follows from %s of %s: %w", e.EventType(), id, err)
+		}
+		f.set(streamKey(c.Stream), row)
+	}
+	return nil
+}
+
+// subject gives the keys of a customer.
+func (f *folder) subject(id uuid.UUID) (row subjectRow, err error) {
+	value, found := f.changed[subjectKey(id)]
+	if !found {
+		if value, err = f.over.get(subjectKey(id)); err != nil {
+			return subjectRow{}, err
+		}
+	}
+	if value != nil {
+		row = value.(subjectRow)
+	}
+	return row, nil
+}
+
+// seals takes note of a key that seals personal data of a customer.
+func (f *folder) seals(id uuid.UUID, onNoDocument bool, key keyring.KeyID) error {
+	row, err := f.subject(id)
+	if err != nil {
+		return err
+	}
+	list := &row.Documents
+	if onNoDocument {
+		list = &row.Contact
+	}
+	if slices.Contains(*list, key) {
+		return nil
+	}
+	*list = append(slices.Clone(*list), key)
+	slices.Sort(*list)
+	f.set(subjectKey(id), row)
+	return nil
+}
+
+// erase takes note of the erasures among a commit's events, and takes the keys
+// that they destroy from those of the customer.
+func (f *folder) erase(c *commit.Commit) error {
+	for _, e := range c.Events {
+		destroyed, is := e.Event.(*customer.KeyDestroyed)
+		if !is {
+			continue
+		}
+		row, err := f.subject(e.Stream.ID)
+		if err != nil {
+			return err
+		}
+		keys, left := row.destroyed(destroyed.Scope)
+		f.set(subjectKey(e.Stream.ID), left)
+		count, err := f.erasures()
+		if err != nil {
+			return err
+		}
+		f.set(erasureKey(count), erasureRow{Customer: e.Stream.ID, Keys: keys, Page: c.Page, Position: c.Position})
+		f.set(erasuresKey, count+1)
+	}
+	return nil
+}
+
+func (f *folder) erasures() (erasuresRow, error) {
+	if value, found := f.changed[erasuresKey]; found {
+		return value.(erasuresRow), nil
+	}
+	return f.over.erasures()
+}
+
+// destroyed gives the keys that an erasure destroys, and those that it leaves.
+func (r subjectRow) destroyed(scope customer.Scope) (keys []keyring.KeyID, left subjectRow) {
+	if scope == customer.All {
+		keys = append(slices.Clone(r.Contact), r.Documents...)
+		slices.Sort(keys)
+		return slices.Compact(keys), subjectRow{}
+	}
+	left = subjectRow{Documents: r.Documents}
+	for _, key := range r.Contact {
+		if slices.Contains(r.Documents, key) {
+			left.Contact = append(left.Contact, key) // it seals what must be kept
+		} else {
+			keys = append(keys, key)
+		}
+	}
+	return keys, left
+}
 
 func (f *folder) updates() []update {
 	updates := make([]update, len(f.order))
@@ -84,13 +192,12 @@ func foldCommit(o *overlay, c commit.Commit) ([]update, error) {
 		}
 	}
 	for subject, key := range c.Subjects {
-		known, err := o.get(subjectKey(subject))
-		if err != nil {
+		if err := f.seals(subject, c.OnNoDocument(subject), key); err != nil {
 			return nil, err
 		}
-		if known != subjectRow(key) {
-			f.subject(subject, key)
-		}
+	}
+	if err := f.erase(&c); err != nil {
+		return nil, err
 	}
 	f.set(commandKey(c.ID), rowOf(c))
 	return f.updates(), nil

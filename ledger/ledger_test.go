@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -42,8 +43,9 @@ type world struct {
 	codec  *commit.Codec
 	now    atomic.Int64 // nanoseconds that the wall clock was set ahead
 	start  time.Time
-	room   func() error // of the writers that are opened from now on
-	step   func(string) // called at each step by the writers that are opened from now on
+	facts  keyring.KeyID // the key of the facts
+	room   func() error  // of the writers that are opened from now on
+	step   func(string)  // called at each step by the writers that are opened from now on
 }
 
 func newWorld(t testing.TB) *world {
@@ -77,7 +79,7 @@ func newWorld(t testing.TB) *world {
 // openWorld is the world that newWorld made in a folder, over a store.
 func openWorld(t testing.TB, dir string, log eventstore.Store) *world {
 	t.Helper()
-	w := &world{t: t, dir: dir, book: given.ID("book"), store: log, start: time.Now()}
+	w := &world{t: t, dir: dir, book: given.ID("book"), store: log, start: time.Now(), facts: 1}
 	var err error
 	if w.ring, err = keyring.Open(w.path("ring"), keyring.KeyFile(w.path("key"))); err != nil {
 		t.Fatal(err)
@@ -87,23 +89,25 @@ func openWorld(t testing.TB, dir string, log eventstore.Store) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.codec = commit.NewCodec(w.book, 1, w.ring, 1, seed)
 	if w.signer, err = page.NewSigner("daybook.invalid/test/1", ed25519.NewKeyFromSeed(seed)); err != nil {
 		t.Fatal(err)
 	}
+	w.codec = commit.NewCodec(w.book, 1, w.ring, seed)
+	w.codec.ProveErasures(current{w}, w.signer.Verifier())
 	return w
 }
 
 func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
 
-// init makes the remembered head of a writer's own disk.
+// init makes the remembered head of a writer's own disk, and the key of its state
+// file.
 func (w *world) init(disk string) {
 	w.t.Helper()
 	f, err := head.Create(w.path("head-"+disk), head.Head{Epoch: 1, Head: page.EmptyHead()})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if err := f.Close(); err != nil {
+	if err := errors.Join(f.Close(), w.newStateKey(disk)); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -115,6 +119,40 @@ type writer struct {
 	state *state.File
 }
 
+// current is the log that a world has now.
+type current struct{ w *world }
+
+func (c current) Read(ctx context.Context, first, last uint64) iter.Seq2[eventstore.Page, error] {
+	return c.w.store.Read(ctx, first, last)
+}
+
+func (w *world) newStateKey(disk string) error {
+	id, err := w.ring.New(keyring.State)
+	if err != nil {
+		return err
+	}
+	return w.ring.SetNamed("state/"+disk, id)
+}
+
+// openState opens a disk's state file under a key of its own.
+func (w *world) openState(disk string) (*state.File, keyring.KeyID, error) {
+	id, err := w.ring.Named("state/" + disk)
+	if err != nil {
+		return nil, 0, err
+	}
+	key, err := w.ring.Key(id)
+	if errors.Is(err, keyring.ErrDestroyed) { // at an erasure
+		if err = errors.Join(state.Remove(w.path("state-"+disk)), w.newStateKey(disk)); err == nil {
+			return w.openState(disk)
+		}
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	file, err := state.Open(w.path("state-"+disk), key)
+	return file, id, err
+}
+
 // open starts a writer of one disk over a store, which is the log or wraps it.
 func (w *world) open(disk string, store eventstore.Store) (*writer, error) {
 	var o writer
@@ -122,12 +160,22 @@ func (w *world) open(disk string, store eventstore.Store) (*writer, error) {
 	if o.head, err = head.Open(w.path("head-" + disk)); err != nil {
 		return nil, err
 	}
-	if o.state, err = state.Open(w.path("state-"+disk), make([]byte, 32)); err != nil {
+	var stateKey keyring.KeyID
+	if o.state, stateKey, err = w.openState(disk); err != nil {
 		return nil, err
+	}
+	renew := func() (*state.File, keyring.KeyID, error) {
+		id, err := w.ring.Named("state/" + disk)
+		if err = errors.Join(err, o.state.Close(), w.ring.Destroy(id)); err != nil {
+			return nil, 0, err
+		}
+		o.state, id, err = w.openState(disk)
+		return o.state, id, err
 	}
 	o.Writer, err = ledger.Open(w.t.Context(), ledger.WithStep(ledger.Config{
 		Book: w.book, Epoch: 1, Store: store, Signer: w.signer, Codec: w.codec, Keys: w.ring,
-		TreePath: w.path("tree-" + disk), Head: o.head, State: o.state, Room: w.room,
+		TreePath: w.path("tree-" + disk), Head: o.head, State: o.state, StateKey: stateKey, Room: w.room,
+		Facts: func() (keyring.KeyID, error) { return w.facts, nil }, Renew: renew,
 		Clock: ledger.Clock{
 			Now:     func() time.Time { return time.Now().Add(time.Duration(w.now.Load())) },
 			Elapsed: func() time.Duration { return time.Since(w.start) },

@@ -14,7 +14,7 @@ import (
 // put writes a row of a writer's state file.
 func (w *world) put(disk, key string, value any) {
 	w.t.Helper()
-	f, err := state.Open(w.path("state-"+disk), make([]byte, 32))
+	f, _, err := w.openState(disk)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 
 	"github.com/fxamacker/cbor/v2"
@@ -25,7 +26,15 @@ func referenceKey(r domain.Reference) rowKey {
 	return rowKey("r" + string(r.Kind) + "\x00" + r.Value)
 }
 
-const cursorKey = rowKey("cursor")
+func erasureKey(n erasuresRow) rowKey {
+	return rowKey(binary.BigEndian.AppendUint32([]byte(erasuresKey), uint32(n)))
+}
+
+const (
+	cursorKey = rowKey("cursor")
+	// erasuresKey names how many erasures there are.
+	erasuresKey = rowKey("e")
+)
 
 // streamRow is a stream's folded state.
 type streamRow struct {
@@ -47,13 +56,29 @@ type commandRow struct {
 // referenceRow is the stream that a reference names.
 type referenceRow domain.StreamID
 
-// subjectRow is the key that seals a customer's personal data.
-type subjectRow keyring.KeyID
+// subjectRow is the live keys of a customer's personal data, the newest last.
+type subjectRow struct {
+	_ struct{} `cbor:",toarray"`
+	// Contact keys seal what stands on no document, Documents keys the rest. A
+	// book that is older than the difference has keys that seal both.
+	Contact, Documents []keyring.KeyID
+}
+
+// erasureRow is an erasure that the log holds.
+type erasureRow struct {
+	_              struct{} `cbor:",toarray"`
+	Customer       uuid.UUID
+	Keys           []keyring.KeyID
+	Page, Position uint64
+}
+
+// erasuresRow is the number of erasures.
+type erasuresRow uint32
 
 // update is one row that a commit changes.
 type update struct {
 	key   rowKey
-	value any // streamRow, commandRow, referenceRow or subjectRow
+	value any // streamRow, commandRow, referenceRow, subjectRow, erasureRow or erasuresRow
 }
 
 // version is a row's value as of a commit.
@@ -159,8 +184,8 @@ func (o *overlay) written(keys []rowKey, size uint64) {
 // others is made anew. The states tell their own; the version is of the rest.
 func forms() ([32]byte, error) {
 	digest := sha256.New()
-	fmt.Fprintln(digest, "version 1")
-	for _, kind := range domain.Kinds() {
+	fmt.Fprintln(digest, "version 2")
+	for _, kind := range append(domain.Kinds(), domain.KindStanding) {
 		zero, err := codec.NewState(kind)
 		if err != nil {
 			return [32]byte{}, err
@@ -184,7 +209,7 @@ func encodeRow(value any) ([]byte, error) {
 		return cbor.Marshal([]any{v.Revision, data})
 	case referenceRow:
 		return []byte(domain.StreamID(v).String()), nil
-	case commandRow, subjectRow:
+	case commandRow, subjectRow, erasureRow, erasuresRow:
 		return cbor.Marshal(v)
 	default:
 		return nil, fmt.Errorf("ledger: a row of type %T", value)
@@ -224,6 +249,15 @@ func decode(key rowKey, data []byte) (any, error) {
 		var row subjectRow
 		err := cbor.Unmarshal(data, &row)
 		return row, err
+	case 'e':
+		if key == erasuresKey {
+			var row erasuresRow
+			err := cbor.Unmarshal(data, &row)
+			return row, err
+		}
+		var row erasureRow
+		err := cbor.Unmarshal(data, &row)
+		return row, err
 	default:
 		return nil, fmt.Errorf("ledger: a row of kind %q", key[0])
 	}
@@ -251,4 +285,12 @@ func (o *overlay) stream(id domain.StreamID) (streamRow, error) {
 		return streamRow{}, err
 	}
 	return value.(streamRow), nil
+}
+
+func (o *overlay) erasures() (erasuresRow, error) {
+	value, err := o.get(erasuresKey)
+	if value == nil || err != nil {
+		return 0, err
+	}
+	return value.(erasuresRow), nil
 }

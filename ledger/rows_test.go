@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/eventstore/keyring"
 	"github.com/daybook-ledger/daybook/testing/given"
 )
 
@@ -16,7 +17,9 @@ func TestRowsComeBack(t *testing.T) {
 	b.Take(t, given.Enter("x", given.Content("ada", given.Line("1", "10", "S 20"))))
 	rows := map[rowKey]any{
 		commandKey(uuid.New()): commandRow{Position: 1 << 40, Page: 3, Recorded: 17, Digest: [32]byte{1}, Entry: [32]byte{2}},
-		subjectKey(uuid.New()): subjectRow(77),
+		subjectKey(uuid.New()): subjectRow{Contact: []keyring.KeyID{77}, Documents: []keyring.KeyID{8, 99}},
+		erasureKey(0):          erasureRow{Customer: uuid.New(), Keys: []keyring.KeyID{8, 99}, Page: 7, Position: 1 << 33},
+		erasuresKey:            erasuresRow(3),
 		referenceKey(domain.Reference{Kind: "number", Value: "INV-1"}): referenceRow{Kind: domain.KindInvoice, ID: uuid.New()},
 	}
 	for id, state := range b.States() {

@@ -45,8 +45,16 @@ type Config struct {
 	TreePath string
 	// Head is the remembered head.
 	Head *head.File
-	// State is the state file, empty or behind the log.
-	State *state.File
+	// State is the state file, empty or behind the log, and StateKey the id of the
+	// key that it is under.
+	State    *state.File
+	StateKey keyring.KeyID
+	// Facts gives the key that seals accounting facts from now on. Keys of
+	// customers that are older seal nothing any more.
+	Facts func() (keyring.KeyID, error)
+	// Renew destroys the state file's key, and the file with it, and gives an
+	// empty one under a new key: after an erasure.
+	Renew func() (*state.File, keyring.KeyID, error)
 	Clock Clock
 	Log   *slog.Logger
 
@@ -86,6 +94,8 @@ const (
 	// the content several times, always fits into a page.
 	maxCommand = 1 << 20
 	maxJump    = 5 * time.Minute
+	// lookEvery is how long a rotation of keys may go unnoticed.
+	lookEvery = time.Second
 )
 
 // Writer is a book's one writer. It is safe for concurrent use.
@@ -100,10 +110,12 @@ type Writer struct {
 	sealing   chan *entry
 	loops     sync.WaitGroup
 
-	// head belongs to the flusher, or to whoever runs alone: Open, and the first
+	// What follows belongs to the flusher, or to whoever runs alone: Open, and the first
 	// command's takeover. Only they append to the tree.
 	head page.Head
 	tree *transparency.Tree
+	// erased is how many erasures were brought to their end.
+	erased int
 
 	mu      sync.Mutex
 	changed *sync.Cond // on mu: any of the following has changed
@@ -119,9 +131,12 @@ type Writer struct {
 	newestKey         keyring.KeyID // the highest that durable commits use
 	checkpoint        []byte        // of durableHead, nil until it is needed
 	writes            []write
+	facts             keyring.KeyID   // seals the facts of the next commits
+	looked            time.Duration   // when it was looked up
 	spare             []keyring.KeyID // flushed subject keys that nobody uses yet
 	pool              int             // how many keys the next reservation makes
 	closing           bool
+	erasing           bool  // what durable commits erase is not gone yet
 	stalled           bool  // the log is being read again: nothing can be decided
 	condemned         bool  // the state file is damaged, and must not outlive the writer
 	broken            error // why no command can be taken any more
@@ -201,7 +216,7 @@ func (w *Writer) Close(ctx context.Context) error {
 	w.mu.Lock()
 	w.closing = true
 	w.nudge()
-	for (len(w.pending) > 0 || len(w.redo) > 0) && w.broken == nil && w.unsettled.Err() == nil {
+	for (len(w.pending) > 0 || len(w.redo) > 0 || w.erasing) && w.broken == nil && w.unsettled.Err() == nil {
 		w.changed.Wait()
 	}
 	w.mu.Unlock()
@@ -227,6 +242,9 @@ func (w *Writer) wake() {
 func (w *Writer) Find(_ context.Context, r domain.Reference) (domain.StreamID, bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	for w.stalled && w.broken == nil && w.unsettled.Err() == nil {
+		w.changed.Wait() // what is known now is known in part
+	}
 	if w.broken != nil {
 		return domain.StreamID{}, false, w.broken
 	}

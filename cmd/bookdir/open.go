@@ -149,6 +149,7 @@ func hold(ctx context.Context, dir string, info Info, o Options) (_ *link, err e
 		return nil, err
 	}
 	l.store = store
+	l.codec.ProveErasures(store, signer.Verifier())
 	l.onClose(func(context.Context) error { return store.Close() })
 	writer, err := l.write(ctx, store, signer)
 	if err != nil {
@@ -184,15 +185,11 @@ func (l *link) unlock() (*page.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	facts, err := ring.Named(factsKey)
-	if err != nil {
-		return nil, err
-	}
 	digest, err := named(ring, digestKey)
 	if err != nil {
 		return nil, err
 	}
-	l.codec = commit.NewCodec(l.info.Book, l.info.Epoch, ring, facts, digest)
+	l.codec = commit.NewCodec(l.info.Book, l.info.Epoch, ring, digest)
 	return signer, nil
 }
 
@@ -231,17 +228,13 @@ func (l *link) write(ctx context.Context, store eventstore.Store, signer *page.S
 		return nil, err
 	}
 	l.onClose(func(context.Context) error { return remembered.Close() })
-	key, err := named(l.keys, stateKey)
-	if err != nil {
-		return nil, err
-	}
-	defer clear(key)
-	path := filepath.Join(l.dir, "state.db")
+	s := &states{ring: l.keys, path: filepath.Join(l.dir, "state.db")}
+	l.onClose(func(context.Context) error { return s.close() })
 	for fresh := false; ; fresh = true {
-		writer, file, err := l.openWriter(ctx, store, signer, remembered, path, key)
+		writer, err := l.openWriter(ctx, store, signer, remembered, s)
 		if errors.Is(err, state.ErrDamaged) && !fresh {
 			l.options.Log.Warn("the state file cannot be used and is made anew from the log", "error", err)
-			if err := state.Remove(path); err != nil {
+			if err := errors.Join(s.close(), state.Remove(s.path)); err != nil {
 				return nil, err
 			}
 			continue
@@ -249,26 +242,22 @@ func (l *link) write(ctx context.Context, store eventstore.Store, signer *page.S
 		if err != nil {
 			return nil, err
 		}
-		l.onClose(func(context.Context) error { return file.Close() })
 		l.onClose(writer.Close)
 		return writer, nil
 	}
 }
 
-func (l *link) openWriter(ctx context.Context, store eventstore.Store, signer *page.Signer, remembered *head.File, path string, key []byte) (*ledger.Writer, *state.File, error) {
-	file, err := state.Open(path, key)
+func (l *link) openWriter(ctx context.Context, store eventstore.Store, signer *page.Signer, remembered *head.File, s *states) (*ledger.Writer, error) {
+	file, key, err := s.open()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	writer, err := ledger.Open(ctx, ledger.Config{
+	return ledger.Open(ctx, ledger.Config{
 		Book: l.info.Book, Epoch: l.info.Epoch, Store: store, Signer: signer, Codec: l.codec, Keys: l.keys,
-		TreePath: filepath.Join(l.dir, "tree"), Head: remembered, State: file,
+		TreePath: filepath.Join(l.dir, "tree"), Head: remembered, State: file, StateKey: key, Renew: s.renew,
+		Facts: func() (keyring.KeyID, error) { return l.keys.Named(factsKey) },
 		Clock: l.options.Clock, Room: room(l.dir), Log: l.options.Log, Progress: l.options.Progress,
 	})
-	if err != nil {
-		return nil, nil, errors.Join(err, file.Close())
-	}
-	return writer, file, nil
 }
 
 // announce tells other processes of this user how to reach this one.
@@ -293,7 +282,8 @@ func join(ctx context.Context, dir string, info Info, o Options) (_ *link, err e
 			err = errors.Join(err, l.close(context.WithoutCancel(ctx)))
 		}
 	}()
-	if _, err := l.unlock(); err != nil {
+	signer, err := l.unlock()
+	if err != nil {
 		return nil, err
 	}
 	external, err := reach(dir, info)
@@ -306,6 +296,7 @@ func join(ctx context.Context, dir string, info Info, o Options) (_ *link, err e
 		return nil, err
 	}
 	l.store = store
+	l.codec.ProveErasures(store, signer.Verifier())
 	l.onClose(func(context.Context) error { return store.Close() })
 	transport, err := named(l.keys, transportKey)
 	if err != nil {

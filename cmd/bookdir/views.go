@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"iter"
 	"path/filepath"
+	"slices"
+	"time"
 
+	"github.com/daybook-ledger/daybook/domain/customer"
 	"github.com/daybook-ledger/daybook/eventstore"
 	"github.com/daybook-ledger/daybook/eventstore/jetstream"
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
@@ -28,6 +31,9 @@ type Views struct {
 // forward. Progress is told how many commits of how many they hold while they
 // catch up; it may be nil. They are closed apart from the book, and before it.
 func (b *Book) OpenViews(ctx context.Context, progress func(done, last uint64)) (*Views, error) {
+	if err := b.freshViews(ctx, progress); err != nil {
+		return nil, err
+	}
 	store, err := sqlite.Open(ctx, b.viewsDir(), currentKeys{b})
 	if err != nil {
 		return nil, err
@@ -73,6 +79,38 @@ func (b *Book) RebuildViews(ctx context.Context, progress func(done, last uint64
 		}
 		return sqlite.Rebuild(ctx, b.viewsDir(), currentKeys{b}, b.source, told)
 	})
+}
+
+// freshViews makes views anew that were begun before the newest erasure: until
+// then their file may hold what was erased. The key of the writer's state tells,
+// for it is made anew at each erasure, after the keys were destroyed.
+func (b *Book) freshViews(ctx context.Context, progress func(done, last uint64)) error {
+	for {
+		views, err := sqlite.LiveKey(b.viewsDir())
+		if err != nil {
+			return nil //nolint:nilerr // there are none, or opening them tells what is wrong
+		}
+		since, err := b.Keys().Named(stateKey)
+		if err != nil || views > since {
+			return err
+		}
+		err = b.RebuildViews(ctx, progress)
+		if !errors.Is(err, projections.ErrBusy) {
+			return err
+		}
+		select { // somebody else does it, or began before the erasure
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// ForgetErased makes the views anew after an erasure, as far as nobody else has
+// yet.
+func (b *Book) ForgetErased(ctx context.Context, progress func(done, last uint64)) error {
+	b.Keys().ForgetAll()
+	return b.freshViews(ctx, progress)
 }
 
 // ReadPage reads one page, verified by its signature, and opens it.
@@ -153,6 +191,9 @@ func (b *Book) feed(ctx context.Context, after projections.Cursor, yield func(pr
 		if err != nil {
 			return err
 		}
+		if erases(commits) {
+			b.Keys().ForgetAll() // whoever destroyed the keys, they are not used here any more
+		}
 		edge := chain.Edge()
 		kept, err := edge.MarshalBinary()
 		if err != nil {
@@ -166,6 +207,15 @@ func (b *Book) feed(ctx context.Context, after projections.Cursor, yield func(pr
 		}
 	}
 	return nil
+}
+
+func erases(commits []commit.Commit) bool {
+	return slices.ContainsFunc(commits, func(c commit.Commit) bool {
+		return slices.ContainsFunc(c.Events, func(e commit.Event) bool {
+			_, is := e.Event.(*customer.KeyDestroyed)
+			return is
+		})
+	})
 }
 
 // chain makes a chain that stands at a cursor, once the log was seen to lead

@@ -56,6 +56,8 @@ var permits = map[string][]Role{
 	"book.change-seller": nil,
 	"book.grant":         nil,
 	"book.revoke":        nil,
+	"book.set-retention": nil,
+	"customer.erase":     nil,
 	"series.configure":   {Bookkeeper},
 	"customer.register":  {Bookkeeper, Clerk, Importer},
 	"customer.change":    {Bookkeeper, Clerk, Importer},

@@ -14,6 +14,8 @@
 //	foreign-currency  a document is not in the book's currency (given by documents)
 //	unknown-tax-basis no basis of tax points has this name
 //	unknown-currency  the book's currency is missing
+//	invalid-retention the years are not 1 to 100, or the month not 1 to 12
+//	reason-missing    a reason is needed
 //	principal-missing the principal has no name
 //	invalid-id        the book's id is empty
 //	unknown-country, text-too-long, too-many-lines, invalid-utf8, control-character: as in package field
@@ -88,6 +90,20 @@ type Revoked struct {
 // EventType implements domain.Event.
 func (*Revoked) EventType() string { return "book.revoked" }
 
+// RetentionSet says how long the business keeps its documents, in place of what
+// was said before.
+type RetentionSet struct {
+	// Years is in place of the country's; 0 for those.
+	Years int `json:"years,omitempty"`
+	// YearEnd is the month with which the financial year ends, 1 to 12.
+	YearEnd int `json:"year_end"`
+	// Reason is why.
+	Reason string `json:"reason"`
+}
+
+// EventType implements domain.Event.
+func (*RetentionSet) EventType() string { return "book.retention-set" }
+
 // State is a book's settings. The zero State is a book not yet opened.
 type State struct {
 	Currency money.Currency `json:"currency"`
@@ -96,4 +112,6 @@ type State struct {
 	TaxBasis tax.Basis      `json:"tax_basis,omitempty"`
 	// Roles holds the role of each principal.
 	Roles map[string]access.Role `json:"roles,omitempty"`
+	// Retention is nil until it is set.
+	Retention *RetentionSet `json:"retention,omitempty"`
 }

@@ -24,6 +24,8 @@ func (s State) Evolve(event domain.Event) (domain.State, error) {
 	switch e := event.(type) {
 	case *SellerChanged:
 		s.Seller = e.Seller
+	case *RetentionSet:
+		s.Retention = e
 	case *Granted:
 		roles := map[string]access.Role{e.Principal: e.Role}
 		for principal, role := range s.Roles {

@@ -11,6 +11,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/domain/credit"
 	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/domain/erasure"
 	"github.com/daybook-ledger/daybook/domain/funds"
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/payment"
@@ -26,9 +27,11 @@ var (
 		of[domain.Event, book.SellerChanged](),
 		of[domain.Event, book.Granted](),
 		of[domain.Event, book.Revoked](),
+		of[domain.Event, book.RetentionSet](),
 		of[domain.Event, customer.Registered](),
 		of[domain.Event, customer.Changed](),
 		of[domain.Event, customer.Credited](),
+		of[domain.Event, customer.KeyDestroyed](),
 		of[domain.Event, invoice.Drafted](),
 		of[domain.Event, invoice.Edited](),
 		of[domain.Event, invoice.Approved](),
@@ -61,8 +64,10 @@ var (
 		of[domain.Command, book.ChangeSeller](),
 		of[domain.Command, book.Grant](),
 		of[domain.Command, book.Revoke](),
+		of[domain.Command, book.SetRetention](),
 		of[domain.Command, customer.Register](),
 		of[domain.Command, customer.Change](),
+		of[domain.Command, erasure.Erase](),
 		of[domain.Command, invoice.Draft](),
 		of[domain.Command, invoice.Edit](),
 		of[domain.Command, invoice.Approve](),

@@ -14,6 +14,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain/payment"
 	"github.com/daybook-ledger/daybook/domain/period"
 	"github.com/daybook-ledger/daybook/domain/series"
+	"github.com/daybook-ledger/daybook/domain/standing"
 )
 
 // states holds the state type of each kind, and its version, which goes up
@@ -22,13 +23,14 @@ var states = map[domain.Kind]struct {
 	version uint
 	zero    domain.State
 }{
-	domain.KindBook:     {1, book.State{}},
-	domain.KindCustomer: {2, customer.State{}},
+	domain.KindBook:     {2, book.State{}},
+	domain.KindCustomer: {3, customer.State{}},
 	domain.KindInvoice:  {2, invoice.State{}},
 	domain.KindCredit:   {2, credit.State{}},
 	domain.KindSeries:   {1, series.State{}},
 	domain.KindPayment:  {1, payment.State{}},
 	domain.KindPeriod:   {1, period.State{}},
+	domain.KindStanding: {1, standing.State{}},
 }
 
 // stored is the form of a state: an array of the version and the state.

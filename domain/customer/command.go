@@ -28,6 +28,9 @@ func (c *Register) Subject() uuid.UUID { return c.ID }
 // PersonalPart implements domain.Personal.
 func (c *Register) PersonalPart() any { return &c.Personal }
 
+// OnNoDocument implements domain.Contact.
+func (*Register) OnNoDocument() {}
+
 // Change replaces everything that is known of a customer. Documents issued
 // before keep what they froze.
 type Change struct {
@@ -48,3 +51,6 @@ func (c *Change) Subject() uuid.UUID { return c.ID }
 
 // PersonalPart implements domain.Personal.
 func (c *Change) PersonalPart() any { return &c.Personal }
+
+// OnNoDocument implements domain.Contact.
+func (*Change) OnNoDocument() {}

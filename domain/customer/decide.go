@@ -22,6 +22,30 @@ func Load(s domain.States, id uuid.UUID) (State, error) {
 	return state, nil
 }
 
+// CheckKnown refuses what needs to know who the customer is, once that was
+// erased: customer-erased.
+func (s State) CheckKnown(id uuid.UUID) error {
+	if s.Erased == "" {
+		return nil
+	}
+	return Refusal(id)
+}
+
+// CheckSealable refuses what would keep something personal of a customer whose
+// every key is destroyed: customer-erased.
+func (s State) CheckSealable(id uuid.UUID) error {
+	if s.Erased != All {
+		return nil
+	}
+	return Refusal(id)
+}
+
+// Refusal is that of a command about an erased customer.
+func Refusal(id uuid.UUID) *domain.Refusal {
+	return domain.Refuse("customer-erased", "the personal data of customer %s was erased", id).
+		WithHint("register the customer anew if there is business with them again")
+}
+
 func load(s domain.States, id uuid.UUID) (state State, found bool, err error) {
 	held, err := s.State(Stream(id))
 	if err != nil || held == nil {
@@ -67,7 +91,11 @@ func (c *Change) Validate() error { return validate(c.ID, c.Country, c.HasVATID,
 
 // Decide implements domain.Command.
 func (c *Change) Decide(s domain.States, _ domain.Moment) ([]domain.Change, error) {
-	if _, err := Load(s, c.ID); err != nil {
+	state, err := Load(s, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := state.CheckKnown(c.ID); err != nil {
 		return nil, err
 	}
 	return []domain.Change{{Stream: c.Stream(), Event: &Changed{

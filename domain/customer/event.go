@@ -11,6 +11,7 @@
 //	unknown-customer       no customer has this id
 //	customer-name-missing  the customer has no name
 //	reference-taken        another customer bears the reference
+//	customer-erased        the customer's personal data was erased
 //	vat-id-mismatch        the facts and the personal part disagree on a VAT id
 //	invalid-id             the id is empty
 //	unknown-country, text-too-long, too-many-lines, invalid-utf8, control-character: as in package field
@@ -21,6 +22,7 @@ import (
 
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/money"
+	"github.com/daybook-ledger/daybook/domain/retention"
 	"github.com/daybook-ledger/daybook/domain/tax"
 )
 
@@ -64,6 +66,9 @@ func (e *Registered) Subject() uuid.UUID { return e.ID }
 // PersonalPart implements domain.Personal.
 func (e *Registered) PersonalPart() any { return &e.Personal }
 
+// OnNoDocument implements domain.Contact.
+func (*Registered) OnNoDocument() {}
+
 // References implements domain.Referenced.
 func (e *Registered) References() []domain.Reference { return references(e.Personal) }
 
@@ -83,6 +88,9 @@ func (e *Changed) Subject() uuid.UUID { return e.ID }
 
 // PersonalPart implements domain.Personal.
 func (e *Changed) PersonalPart() any { return &e.Personal }
+
+// OnNoDocument implements domain.Contact.
+func (*Changed) OnNoDocument() {}
 
 // References implements domain.Referenced.
 func (e *Changed) References() []domain.Reference { return references(e.Personal) }
@@ -126,6 +134,36 @@ type CreditMoved struct {
 // EventType implements domain.Event.
 func (*CreditMoved) EventType() string { return "customer.credit-moved" }
 
+// Scope is a part of what is personal of a customer.
+type Scope string
+
+// The scopes.
+const (
+	// Contact is what stands on no document: the profile, and texts of drafts.
+	Contact Scope = "contact"
+	// All is that, and what stands on documents.
+	All Scope = "all"
+)
+
+// KeyDestroyed says that keys of the customer's personal data are destroyed:
+// those that sealed what the scope covers, in all commits before this one. It is
+// durable before they are, so that what it says comes true whatever happens. A
+// key that sealed something outside the scope as well is kept.
+type KeyDestroyed struct {
+	Scope Scope `json:"scope"`
+	// Reason is a fact that is never erased.
+	Reason string `json:"reason"`
+	// Newest is the date of the customer's newest document, empty without one;
+	// Kept is the last day on which it must be kept: Years from Basis.
+	Newest domain.Date     `json:"newest,omitempty"`
+	Kept   domain.Date     `json:"kept,omitempty"`
+	Years  int             `json:"years,omitempty"`
+	Basis  retention.Basis `json:"basis,omitempty"`
+}
+
+// EventType implements domain.Event.
+func (*KeyDestroyed) EventType() string { return "customer.key-destroyed" }
+
 // Lot is the credit that one payment left free.
 type Lot struct {
 	// Payment is the stream of the payment.
@@ -142,6 +180,8 @@ type State struct {
 	HasVATID   bool   `json:"has_vat_id,omitempty"`
 	// Profile is frozen into documents at issue; nil once erased.
 	Profile *Profile `json:"profile,omitempty"`
+	// Erased is what of the customer was erased; empty for nothing.
+	Erased Scope `json:"erased,omitempty"`
 	// Credit is what the business owes the customer, one amount a currency,
 	// sorted by currency.
 	Credit []money.Amount `json:"credit,omitempty"`

@@ -23,6 +23,12 @@ func (s State) Evolve(event domain.Event) (domain.State, error) {
 	case *Changed:
 		s.Country, s.HasVATID, s.Profile = e.Country, e.HasVATID, e.Personal
 		return s, nil
+	case *KeyDestroyed:
+		if s.Erased == All || s.Erased == e.Scope {
+			return nil, domain.OutOfSequence("its erasure", event)
+		}
+		s.Erased, s.Profile = e.Scope, nil
+		return s, nil
 	case *Credited:
 		return s.credit(e.Amount)
 	case *CreditMoved:

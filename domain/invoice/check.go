@@ -177,6 +177,9 @@ func (c *Content) Parties(s domain.States, m domain.Moment, self domain.StreamID
 	if err != nil {
 		return book.State{}, customer.State{}, err
 	}
+	if err := buyer.CheckKnown(c.Customer); err != nil {
+		return book.State{}, customer.State{}, err
+	}
 	for _, ref := range c.references() {
 		holder, taken, err := s.Find(ref)
 		if err != nil {

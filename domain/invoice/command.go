@@ -26,6 +26,9 @@ func (c *Draft) Subject() uuid.UUID { return c.Content.Customer }
 // PersonalPart implements domain.Personal.
 func (c *Draft) PersonalPart() any { return &c.Personal }
 
+// OnNoDocument implements domain.Contact.
+func (*Draft) OnNoDocument() {}
+
 // Edit replaces the content of a draft; an approved one needs approval again.
 type Edit struct {
 	ID       uuid.UUID `json:"id"`
@@ -44,6 +47,9 @@ func (c *Edit) Subject() uuid.UUID { return c.Content.Customer }
 
 // PersonalPart implements domain.Personal.
 func (c *Edit) PersonalPart() any { return &c.Personal }
+
+// OnNoDocument implements domain.Contact.
+func (*Edit) OnNoDocument() {}
 
 // Approve makes a draft ready for issue.
 type Approve struct {

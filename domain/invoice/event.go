@@ -32,6 +32,9 @@ func (e *Drafted) Subject() uuid.UUID { return e.Content.Customer }
 // PersonalPart implements domain.Personal.
 func (e *Drafted) PersonalPart() any { return &e.Personal }
 
+// OnNoDocument implements domain.Contact.
+func (*Drafted) OnNoDocument() {}
+
 // References implements domain.Referenced.
 func (e *Drafted) References() []domain.Reference { return e.Content.references() }
 
@@ -50,6 +53,9 @@ func (e *Edited) Subject() uuid.UUID { return e.Content.Customer }
 
 // PersonalPart implements domain.Personal.
 func (e *Edited) PersonalPart() any { return &e.Personal }
+
+// OnNoDocument implements domain.Contact.
+func (*Edited) OnNoDocument() {}
 
 // References implements domain.Referenced.
 func (e *Edited) References() []domain.Reference { return e.Content.references() }

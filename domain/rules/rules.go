@@ -6,6 +6,7 @@
 //
 //	unknown-principal, not-permitted  as in package access
 //	period-closed                     as in package period, for whatever is posted
+//	customer-erased                   the command would keep something personal of an erased customer
 package rules
 
 import (
@@ -19,7 +20,9 @@ import (
 	"github.com/daybook-ledger/daybook/domain/account"
 	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/domain/codec"
+	"github.com/daybook-ledger/daybook/domain/customer"
 	"github.com/daybook-ledger/daybook/domain/period"
+	"github.com/daybook-ledger/daybook/domain/standing"
 )
 
 // Version is that of the rules, and stands in every commit: a decision can be
@@ -94,10 +97,41 @@ func decide(s domain.States, m domain.Moment, c domain.Command) ([]domain.Change
 	if len(changes) == 0 {
 		return nil, fmt.Errorf("rules: %s decided nothing", c.CommandType())
 	}
+	if err := checkSealable(s, c, changes); err != nil {
+		return nil, told(err)
+	}
 	if err := check(s, m, changes); err != nil {
 		return nil, told(fmt.Errorf("rules: %s: %w", c.CommandType(), err))
 	}
 	return changes, nil
+}
+
+// checkSealable refuses to keep anything personal of a customer whose every key
+// is destroyed, whatever the command: customer-erased.
+func checkSealable(s domain.States, c domain.Command, changes []domain.Change) error {
+	about := make([]any, 0, len(changes)+1)
+	about = append(about, c)
+	for _, change := range changes {
+		about = append(about, change.Event)
+	}
+	seen := uuid.Nil
+	for _, a := range about {
+		p, is := a.(domain.Personal)
+		if !is || p.Subject() == seen || p.Subject() == uuid.Nil {
+			continue
+		}
+		seen = p.Subject()
+		held, err := s.State(customer.Stream(seen))
+		if err != nil {
+			return err
+		}
+		if state, is := held.(customer.State); is {
+			if err := state.CheckSealable(seen); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // told gives the refusal alone where an error holds one: arithmetic wraps its
@@ -154,6 +188,27 @@ func dated(entries []account.Entry, closed period.State) error {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// Fold gives the states that an event changes: that of its stream, and those
+// that follow from it in other streams, each as Evolve gives it. at gives a
+// state as it was, nil for a stream without events; set takes what it has become.
+func Fold(change domain.Change, at func(domain.StreamID) (domain.State, error), set func(domain.StreamID, domain.State)) error {
+	follows, err := standing.Follows(change.Event, change.Stream)
+	if err != nil {
+		return err
+	}
+	for _, c := range append([]domain.Change{change}, follows...) {
+		state, err := at(c.Stream)
+		if err != nil {
+			return err
+		}
+		if state, err = Evolve(c.Stream.Kind, state, c.Event); err != nil {
+			return err
+		}
+		set(c.Stream, state)
 	}
 	return nil
 }

@@ -93,6 +93,22 @@ func (r *Ring) ChangeRoot(root Root) error {
 	return nil
 }
 
+// Rotate wraps every key under a new book key, durably when it returns: what is
+// left on the disk of slots as they were opens no more. All keys, ids and names
+// stay, and the same root key opens the ring.
+//
+// Errors: ErrDamaged if any slot of the ring is, ErrClosed.
+func (r *Ring) Rotate() error {
+	err := r.change(func() error {
+		h := *r.head
+		return r.rewrite(&h, r.root)
+	})
+	if err != nil {
+		return fmt.Errorf("keyring: rotate the book key: %w", err)
+	}
+	return nil
+}
+
 // rewrite puts a file with the header h in the ring's place, with every key
 // wrapped under a new book key, and that under root. The lock is held.
 func (r *Ring) rewrite(h *header, root []byte) error {

@@ -150,32 +150,41 @@ func (r *Ring) readSlot(id KeyID) (*slot, error) {
 	return r.keys.openSlot(b[:], r.head, id)
 }
 
+// Note is what a destroyed slot holds in the place of its key: why it was
+// destroyed, in a form that is the caller's. Nobody without the book key can
+// write one. The zero Note says nothing.
+type Note [KeySize]byte
+
 // Destroy destroys keys for ever, with one flush: their slots are overwritten,
 // durably when Destroy returns. To destroy a destroyed key is no error, and
 // flushes again. If one of the ids is unknown (ErrUnknownKey) or its slot does
 // not open (ErrDamaged), none is destroyed; after another error some may be.
-func (r *Ring) Destroy(ids ...KeyID) error {
+func (r *Ring) Destroy(ids ...KeyID) error { return r.DestroyFor(Note{}, ids...) }
+
+// DestroyFor destroys keys as Destroy does, and leaves a note in their places.
+// It takes the place of another note, unless it is the zero one.
+func (r *Ring) DestroyFor(note Note, ids ...KeyID) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	err := r.change(func() error { return r.destroy(ids) })
+	err := r.change(func() error { return r.destroy(note, ids) })
 	if err != nil {
 		return fmt.Errorf("keyring: destroy: %w", err)
 	}
 	return nil
 }
 
-func (r *Ring) destroy(ids []KeyID) error {
+func (r *Ring) destroy(note Note, ids []KeyID) error {
 	kinds := make(map[KeyID]Kind, len(ids))
 	for _, id := range ids {
 		s, err := r.readSlot(id)
 		if err != nil {
 			return fmt.Errorf("key %d: %w", id, err)
 		}
-		clear(s.key[:])
-		if s.state == live {
+		if s.state == live || note != (Note{}) && s.key != note {
 			kinds[id] = s.kind
 		}
+		clear(s.key[:])
 	}
 	r.cache.drop(ids...)
 	for _, id := range ids {
@@ -183,7 +192,7 @@ func (r *Ring) destroy(ids []KeyID) error {
 		if !ok {
 			continue
 		}
-		b, err := r.keys.appendSlot(nil, r.head, id, &slot{state: destroyed, kind: kind}, r.opts.rand)
+		b, err := r.keys.appendSlot(nil, r.head, id, &slot{state: destroyed, kind: kind, key: note}, r.opts.rand)
 		if err != nil {
 			return err
 		}
@@ -196,9 +205,67 @@ func (r *Ring) destroy(ids []KeyID) error {
 	return r.opts.sync(r.file)
 }
 
+// Destroyed reports whether a key was destroyed, and gives the note in its
+// place. Errors: ErrUnknownKey, ErrDamaged, ErrClosed.
+func (r *Ring) Destroyed(id KeyID) (note Note, gone bool, err error) {
+	err = r.use(func() error {
+		s, err := r.slot(id)
+		if err != nil {
+			return err
+		}
+		if gone = s.state == destroyed; gone {
+			note = s.key
+		}
+		clear(s.key[:])
+		return nil
+	})
+	if err != nil {
+		return Note{}, false, fmt.Errorf("keyring: key %d: %w", id, err)
+	}
+	return note, gone, nil
+}
+
 // Forget drops keys from this process's cache: for keys that another process
 // destroyed.
 func (r *Ring) Forget(ids ...KeyID) { r.cache.drop(ids...) }
+
+// ForgetAll drops all keys from this process's cache: they are read from the
+// file again.
+func (r *Ring) ForgetAll() { r.cache.dropAll() }
+
+// Info is what may be told of a key.
+type Info struct {
+	ID        KeyID
+	Kind      Kind
+	Destroyed bool
+	// Name is the name that points to it, empty for most.
+	Name string
+}
+
+// List gives all keys in order, never their material, and the epoch of the book
+// key that wraps them. It reads every slot.
+func (r *Ring) List() (keys []Info, epoch uint64, err error) {
+	err = r.use(func() error {
+		return withLock(r.path, false, func() error {
+			if err := r.refresh(r.reload); err != nil {
+				return err
+			}
+			epoch = r.head.epoch
+			names := make(map[KeyID]string, len(r.head.names))
+			for name, id := range r.head.names {
+				names[id] = name
+			}
+			return r.scan(func(id KeyID, s *slot) error {
+				keys = append(keys, Info{ID: id, Kind: s.kind, Destroyed: s.state == destroyed, Name: names[id]})
+				return nil
+			})
+		})
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("keyring: list keys: %w", err)
+	}
+	return keys, epoch, nil
+}
 
 // IDs lists the live keys of a kind in order. It reads every slot.
 func (r *Ring) IDs(kind Kind) ([]KeyID, error) {

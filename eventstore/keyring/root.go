@@ -65,6 +65,22 @@ func (m rootMode) String() string {
 	return "a key file"
 }
 
+// WantsKeyFile reports whether the ring at path is locked with a key file, and
+// not with a passphrase. It needs neither. Errors: ErrMissing, ErrDamaged,
+// ErrNewer.
+func WantsKeyFile(path string) (bool, error) {
+	file, encoded, err := openFile(path)
+	if err != nil {
+		return false, fmt.Errorf("keyring: look at %s: %w", path, err)
+	}
+	defer file.Close()
+	h, err := decodeHeader(encoded)
+	if err != nil {
+		return false, fmt.Errorf("keyring: look at %s: %w", path, err)
+	}
+	return h.mode == modeKeyFile, nil
+}
+
 // Passphrase makes the root key from a passphrase by argon2id. The bytes are
 // used as they are, and must not change while the Root is in use; whoever made
 // them wipes them.

@@ -19,12 +19,12 @@ type slotState uint8
 
 const (
 	live slotState = 1
-	// destroyed slots hold 32 zero bytes, wrapped like a key: nobody without
-	// the book key can make a key look destroyed.
+	// destroyed slots hold a Note, wrapped like a key: nobody without the book
+	// key can make a key look destroyed, nor say why it was.
 	destroyed slotState = 2
 )
 
-// slot is an opened slot. The zero key stands for a destroyed one.
+// slot is an opened slot. The key of a destroyed one is a Note.
 type slot struct {
 	state slotState
 	kind  Kind

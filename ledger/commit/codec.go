@@ -23,6 +23,7 @@ var ErrForm = errors.New("commit: not a commit of this book")
 // Keys gives the data keys of a book. *keyring.Ring is one.
 type Keys interface {
 	Key(keyring.KeyID) ([]byte, error)
+	Destroyed(keyring.KeyID) (keyring.Note, bool, error)
 }
 
 // Codec seals and opens the commits of one book. It is safe for concurrent use.
@@ -30,14 +31,13 @@ type Codec struct {
 	book   uuid.UUID
 	epoch  uint64
 	keys   Keys
-	facts  keyring.KeyID
 	digest []byte
+	erasures
 }
 
-// NewCodec makes a codec. The facts key seals accounting facts; digestKey, 32
-// bytes, keys the digests of commands.
-func NewCodec(book uuid.UUID, epoch uint64, keys Keys, facts keyring.KeyID, digestKey []byte) *Codec {
-	return &Codec{book, epoch, keys, facts, digestKey}
+// NewCodec makes a codec. digestKey, 32 bytes, keys the digests of commands.
+func NewCodec(book uuid.UUID, epoch uint64, keys Keys, digestKey []byte) *Codec {
+	return &Codec{book: book, epoch: epoch, keys: keys, digest: digestKey}
 }
 
 // Command is an encoded command.
@@ -164,7 +164,7 @@ func (c *Codec) Seal(commit Commit, command Command) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("commit: encode: %w", err)
 	}
-	sections := []seal.Section{{Kind: seal.Facts, Key: c.facts, Plain: plain}}
+	sections := []seal.Section{{Kind: seal.Facts, Key: commit.Facts, Plain: plain}}
 	for _, subject := range order {
 		if plain, err = encoding.Marshal(parts[subject]); err != nil {
 			return nil, fmt.Errorf("commit: encode: %w", err)

@@ -4,6 +4,7 @@
 package commit
 
 import (
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -45,8 +46,24 @@ type Commit struct {
 	// Subjects gives, for each customer whose personal data the commit holds,
 	// the key that seals them.
 	Subjects map[uuid.UUID]keyring.KeyID
+	// Facts is the key that seals the facts.
+	Facts keyring.KeyID
 	// Entry is the log entry: the SHA-256 of the stored bytes.
 	Entry [32]byte
+}
+
+// OnNoDocument reports whether all that the commit holds of a customer stands on
+// no document: then it is sealed under a key for such data.
+func (c *Commit) OnNoDocument(customer uuid.UUID) bool {
+	onNone := func(v any) bool {
+		p, is := v.(domain.Personal)
+		if !is || p.Subject() != customer {
+			return true
+		}
+		_, is = v.(domain.Contact)
+		return is
+	}
+	return onNone(c.Command) && !slices.ContainsFunc(c.Events, func(e Event) bool { return !onNone(e.Event) })
 }
 
 // Event is an event in its place.

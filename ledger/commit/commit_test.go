@@ -25,6 +25,7 @@ type fixture struct {
 	codec *Codec
 	book  uuid.UUID
 	ada   keyring.KeyID
+	facts keyring.KeyID
 }
 
 func newFixture(t testing.TB) fixture {
@@ -51,7 +52,7 @@ func newFixture(t testing.TB) fixture {
 		t.Fatal(err)
 	}
 	book := given.ID("book")
-	return fixture{ring, NewCodec(book, 1, ring, facts, key), book, ada}
+	return fixture{ring, NewCodec(book, 1, ring, key), book, ada, facts}
 }
 
 // entered is the commit of an invoice for Ada.
@@ -63,7 +64,7 @@ func (f fixture) entered(t testing.TB) Commit {
 	c := Commit{
 		Book: f.book, Epoch: 1, Position: 7, ID: uuid.Must(uuid.NewV7()), Principal: given.Owner,
 		Recorded: given.Now.Add(123456 * time.Microsecond), Correlation: uuid.Must(uuid.NewV7()), Rules: 1,
-		Command: command, Subjects: map[uuid.UUID]keyring.KeyID{given.ID("ada"): f.ada},
+		Command: command, Subjects: map[uuid.UUID]keyring.KeyID{given.ID("ada"): f.ada}, Facts: f.facts,
 	}
 	for i, change := range changes {
 		c.Events = append(c.Events, Event{Stream: change.Stream, Revision: uint64(i + 1), Event: change.Event})
@@ -152,11 +153,11 @@ func TestAMissingKey(t *testing.T) {
 	if _, err := other.codec.Open(stored); err == nil {
 		t.Error("opened with another ring")
 	}
-	strange := NewCodec(uuid.Must(uuid.NewV7()), 1, f.ring, f.codec.facts, f.codec.digest)
+	strange := NewCodec(uuid.Must(uuid.NewV7()), 1, f.ring, f.codec.digest)
 	if _, err := strange.Open(stored); !errors.Is(err, ErrForm) {
 		t.Errorf("opened as another book's: %v", err)
 	}
-	epoch := NewCodec(f.book, 2, f.ring, f.codec.facts, f.codec.digest)
+	epoch := NewCodec(f.book, 2, f.ring, f.codec.digest)
 	if _, err := epoch.Open(stored); !errors.Is(err, ErrForm) {
 		t.Errorf("opened as another epoch's: %v", err)
 	}

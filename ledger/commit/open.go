@@ -17,9 +17,9 @@ import (
 	"github.com/daybook-ledger/daybook/eventstore/seal"
 )
 
-// Open opens a stored commit. Personal parts whose key was destroyed are nil;
-// any other key that is missing, and anything that is not as Seal makes it, is
-// an error.
+// Open opens a stored commit. Personal parts whose key the log says was destroyed
+// are nil; any other key that is missing, and anything that is not as Seal makes
+// it, is an error.
 func (c *Codec) Open(stored []byte) (Commit, error) {
 	sealed, err := seal.Parse(stored)
 	if err != nil {
@@ -37,7 +37,7 @@ func (c *Codec) Open(stored []byte) (Commit, error) {
 		Book: h.Book, Epoch: h.Epoch, Position: h.Position, ID: h.Command, Principal: h.Principal,
 		Recorded: time.UnixMicro(h.Recorded).UTC(), Correlation: h.Correlation, Causation: h.Causation,
 		Rules: held.facts.Rules, Digest: held.facts.Digest, Events: make([]Event, len(h.Events)),
-		Subjects: held.subjects, Entry: page.EntryHash(stored),
+		Subjects: held.subjects, Facts: h.Sections[0].Key, Entry: page.EntryHash(stored),
 	}
 	commit.Command, err = codec.DecodeCommand(held.facts.Kind, held.facts.Schema, held.facts.Command, held.command.bytes)
 	if err == nil {
@@ -107,12 +107,12 @@ func (c *Codec) contents(sealed seal.Sealed) (*contents, error) {
 	return held, nil
 }
 
-// section opens a section, and gives nil for one whose key was destroyed.
+// section opens a section, and gives nil for one that was erased.
 func (c *Codec) section(sealed seal.Sealed, i int) ([]byte, error) {
 	info := sealed.Header.Sections[i]
 	key, err := c.keys.Key(info.Key)
 	if info.Kind == seal.Personal && errors.Is(err, keyring.ErrDestroyed) {
-		return nil, nil
+		return nil, c.erased(info)
 	}
 	if err != nil {
 		return nil, err

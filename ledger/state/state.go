@@ -36,6 +36,9 @@ import (
 // SQLite finds the file corrupt. Delete the file: it is rebuilt from the log.
 var ErrDamaged = errors.New("state: damaged")
 
+// errClosed means that the file was closed while it was still used.
+var errClosed = errors.New("closed")
+
 // Row is a named value.
 type Row struct {
 	Key   []byte
@@ -124,6 +127,9 @@ func (f *File) Get(key []byte) ([]byte, bool, error) {
 	name := f.name(key)
 	f.reading.Lock()
 	defer f.reading.Unlock()
+	if f.get == nil {
+		return nil, false, fmt.Errorf("state: get: %w", errClosed)
+	}
 	defer f.get.Reset()
 	if err := f.get.BindBlob(1, name); err != nil {
 		return nil, false, fmt.Errorf("state: get: %w", err)
@@ -152,6 +158,9 @@ func (f *File) Get(key []byte) ([]byte, bool, error) {
 func (f *File) Write(rows []Row) (err error) {
 	f.writing.Lock()
 	defer f.writing.Unlock()
+	if f.put == nil {
+		return fmt.Errorf("state: write: %w", errClosed)
+	}
 	txn, err := f.writer.BeginImmediate()
 	if err != nil {
 		return fmt.Errorf("state: write: %w", classify(err))
@@ -183,8 +192,12 @@ func (f *File) putRow(name, value []byte) error {
 	return f.put.Exec()
 }
 
-// Close releases the file.
+// Close releases the file, once whoever uses it is done.
 func (f *File) Close() error {
+	f.reading.Lock()
+	defer f.reading.Unlock()
+	f.writing.Lock()
+	defer f.writing.Unlock()
 	var errs []error
 	if f.reader != nil {
 		errs = append(errs, f.get.Close(), f.reader.Close())
@@ -192,6 +205,7 @@ func (f *File) Close() error {
 	if f.writer != nil {
 		errs = append(errs, f.put.Close(), f.writer.Close())
 	}
+	f.reader, f.get, f.writer, f.put = nil, nil, nil, nil
 	return errors.Join(errs...)
 }
 

@@ -40,6 +40,16 @@ func fileKey(name string) (keyring.KeyID, bool) {
 	return keyring.KeyID(id), found && ends && err == nil && id != 0 && fileName(keyring.KeyID(id)) == name
 }
 
+// LiveKey gives the id of the key of a folder's live file. os.ErrNotExist where
+// there is none.
+func LiveKey(dir string) (keyring.KeyID, error) {
+	id, err := readPointer(dir)
+	if err != nil {
+		return 0, fmt.Errorf("sqlite: live file: %w", err)
+	}
+	return id, nil
+}
+
 // readPointer gives the live file's key id. A pointer that makes no sense is
 // damage; a missing one is os.ErrNotExist.
 func readPointer(dir string) (keyring.KeyID, error) {

@@ -74,7 +74,7 @@ func (b *batch) act(p place, page uint64) {
 
 func (b *batch) foldEvent(p place) error {
 	switch e := p.event.Event.(type) {
-	case *book.Opened, *book.SellerChanged, *book.Granted, *book.Revoked:
+	case *book.Opened, *book.SellerChanged, *book.Granted, *book.Revoked, *book.RetentionSet:
 		return b.foldBook(p)
 	case *series.Configured, *series.Drawn:
 		return b.foldSeries(p)
@@ -84,6 +84,8 @@ func (b *batch) foldEvent(p place) error {
 		return b.foldProfile(p, e.Country, e.Personal)
 	case *customer.Changed:
 		return b.foldProfile(p, e.Country, e.Personal)
+	case *customer.KeyDestroyed:
+		return b.foldErasure(p, e)
 	case *customer.CreditMoved, *payment.ClaimPaid, *payment.ClaimReopened:
 		return nil // posted by the event of the funds
 	case *payment.Received:

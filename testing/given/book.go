@@ -22,6 +22,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain/account"
 	"github.com/daybook-ledger/daybook/domain/codec"
 	"github.com/daybook-ledger/daybook/domain/rules"
+	"github.com/daybook-ledger/daybook/domain/standing"
 )
 
 // Commit is a command that the book took, and the events that it caused.
@@ -138,6 +139,9 @@ func (b *Book) Apply(changes ...domain.Change) error {
 			return fmt.Errorf("given: apply %s to %s: %w", change.Event.EventType(), change.Stream, err)
 		}
 		b.states[change.Stream] = next
+		if err := b.follow(change); err != nil {
+			return err
+		}
 		named, is := change.Event.(domain.Referenced)
 		if !is {
 			continue
@@ -148,6 +152,22 @@ func (b *Book) Apply(changes ...domain.Change) error {
 			}
 			b.refs[ref] = change.Stream
 		}
+	}
+	return nil
+}
+
+// follow folds what follows from an event in the standings of customers.
+func (b *Book) follow(change domain.Change) error {
+	changes, err := standing.Follows(change.Event, change.Stream)
+	if err != nil {
+		return err
+	}
+	for _, c := range changes {
+		next, err := rules.Evolve(c.Stream.Kind, b.states[c.Stream], c.Event)
+		if err != nil {
+			return fmt.Errorf("given: the standing after %s: %w", change.Event.EventType(), err)
+		}
+		b.states[c.Stream] = next
 	}
 	return nil
 }

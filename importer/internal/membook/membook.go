@@ -114,11 +114,11 @@ func digest(cmd domain.Command) ([sha256.Size]byte, error) {
 
 func (b *Book) apply(changes []domain.Change) error {
 	for _, c := range changes {
-		next, err := rules.Evolve(c.Stream.Kind, b.states[c.Stream], c.Event)
-		if err != nil {
+		at := func(id domain.StreamID) (domain.State, error) { return b.states[id], nil }
+		set := func(id domain.StreamID, s domain.State) { b.states[id] = s }
+		if err := rules.Fold(c, at, set); err != nil {
 			return err
 		}
-		b.states[c.Stream] = next
 		if r, ok := c.Event.(domain.Referenced); ok {
 			for _, ref := range r.References() {
 				if holder, taken := b.refs[ref]; taken && holder != c.Stream {
