@@ -15,7 +15,7 @@ import (
 )
 
 func (a *app) bookCommand() *cobra.Command {
-	return a.group("book", "Show the book's settings, and change the business that sells", a.bookShow(), a.bookEdit())
+	return a.group("book", "Show the book's settings, and change the business that sells", a.bookShow(), a.bookEdit(), a.bookRetention())
 }
 
 // bookChanged is the answer of a command that changed the book's settings.

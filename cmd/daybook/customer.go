@@ -16,7 +16,7 @@ import (
 
 func (a *app) customerCommand() *cobra.Command {
 	return a.group("customer", "Keep customers",
-		a.customerAdd(), a.customerEdit(), a.customerShow(), a.customerList())
+		a.customerAdd(), a.customerEdit(), a.customerShow(), a.customerList(), a.customerExport(), a.customerErase())
 }
 
 // customerFlags describe a customer.

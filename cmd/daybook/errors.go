@@ -82,7 +82,7 @@ var known = []struct {
 	{bookdir.ErrNoBook, "no-book", "make one with daybook init, or say where it is with --dir"},
 	{bookdir.ErrExists, "folder-not-empty", "give a new folder, or an empty one"},
 	{bookdir.ErrNewer, "newer-version", hintNewer},
-	{bookdir.ErrDamaged, "book-damaged", "bring book.json back from a backup: it holds nothing secret and never changes"},
+	{bookdir.ErrDamaged, "book-damaged", "bring book.json back from a backup: it holds nothing secret"},
 	{bookdir.ErrBusy, "busy", hintBusy},
 	{bookdir.ErrKeysMissing, "keys-missing", "bring the file keys back from a backup, or from anybody who has the list: it holds nothing secret"},
 	{bookdir.ErrNoList, "no-key-list", "give the book any command once: it gets its identity and its list of keys then"},
@@ -99,6 +99,7 @@ var known = []struct {
 	{keyring.ErrDamaged, "ring-damaged", "bring the file ring back from a backup: without its keys nobody can read the book"},
 	{keyring.ErrExists, "folder-not-empty", "give a new folder, or an empty one"},
 	{keyring.ErrInvalid, "invalid-passphrase", "choose a passphrase that is not empty"},
+	{commit.ErrNotErased, "key-destroyed", "bring the file ring back from a backup: what was erased is erased again at the next start"},
 	{keyring.ErrDestroyed, "key-destroyed", hintVerify},
 	{keyring.ErrUnknownKey, "key-missing", "bring the newest copy of the file ring back from a backup"},
 

@@ -205,7 +205,11 @@ func makeKeyFile(path string) (undo func() error, err error) {
 	if _, err = rand.Read(key); err == nil {
 		_, err = file.Write(key)
 	}
-	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+	err = errors.Join(err, file.Sync(), file.Close())
+	if folder, opening := os.Open(filepath.Dir(path)); opening == nil { // its name is to last as well
+		err = errors.Join(err, folder.Sync(), folder.Close())
+	}
+	if err != nil {
 		return func() error { return nil }, errors.Join(fmt.Errorf("make the key file: %w", err), undo())
 	}
 	return undo, nil

@@ -15,8 +15,8 @@ import (
 )
 
 func (a *app) keysCommand() *cobra.Command {
-	return a.group("keys", "Say who signs for the book, and change it",
-		a.keysPublicCommand(), a.keysRotateCommand(), a.keysOfflineCommand(), a.keysWitnessCommand())
+	return a.group("keys", "Change the keys of the book, and say who signs for it",
+		a.keysListCommand(), a.keysPassphraseCommand(), a.keysPublicCommand(), a.keysRotateCommand(), a.keysOfflineCommand(), a.keysWitnessCommand())
 }
 
 // keyListJSON is the answer of the keys commands.
@@ -136,7 +136,7 @@ func (a *app) withAdmin(ctx context.Context, identity string, f func(*bookdir.Ad
 	if err != nil {
 		return err
 	}
-	root, err := a.root(info.KeyFile)
+	root, err := a.root(dir, info.KeyFile)
 	if err != nil {
 		return err
 	}
@@ -161,20 +161,28 @@ func (a *app) withAdmin(ctx context.Context, identity string, f func(*bookdir.Ad
 }
 
 func (a *app) keysRotateCommand() *cobra.Command {
-	var compromised bool
+	var compromised, data, book bool
 	var identity *string
 	var counts, size uint64
 	cmd := &cobra.Command{
 		Use:   "rotate",
-		Short: "Sign with a new key from here on",
+		Short: "Sign, or seal, with a new key from here on",
 		Long: `Make a new signing key, and have the identity say that it signs the log from its
 present size on. What the old key signed stays valid.
 
 With --compromised, because somebody else may have the old key, its checkpoints
 and receipts count only up to the last size that the witnesses cosigned; without
-a witness, none of them do. Callers get new receipts by repeating their commands.`,
+a witness, none of them do. Callers get new receipts by repeating their commands.
+
+With --data the signing key stays, and what is entered from now on is sealed under
+new keys: the facts, and what is personal of each customer. Data that is sealed
+already stays as it is: a log is never rewritten. With --book, and with --data as
+well, all keys are wrapped anew under a new book key.`,
 		Args: cobra.NoArgs,
-		RunE: a.do(func(cmd *cobra.Command, _ []string) error {
+		RunE: a.do(func(cmd *cobra.Command, args []string) error {
+			if data || book {
+				return a.rotateData(!data)(cmd, args)
+			}
 			return a.withAdmin(cmd.Context(), *identity, func(admin *bookdir.Admin) (err error) {
 				counts, size, err = admin.Rotate(compromised)
 				return err
@@ -185,6 +193,9 @@ a witness, none of them do. Callers get new receipts by repeating their commands
 		}),
 	}
 	cmd.Flags().BoolVar(&compromised, "compromised", false, "the old key may be in other hands")
+	cmd.Flags().BoolVar(&data, "data", false, "seal under new data keys; the signing key stays")
+	cmd.Flags().BoolVar(&book, "book", false, "wrap all keys under a new book key; nothing else changes")
+	cmd.MarkFlagsMutuallyExclusive("compromised", "data", "book")
 	identity = identityFlag(cmd)
 	return cmd
 }

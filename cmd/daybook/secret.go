@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/daybook-ledger/daybook/cmd/bookdir"
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
 )
 
@@ -15,10 +16,17 @@ import (
 const maxPassphrase = 64 << 10
 
 // root finds the book's root key: by the flags, else by the environment, the
-// kind that the book was made with first, else by the key file that init
-// recorded, else by asking.
-func (a *app) root(recorded string) (keyring.Root, error) {
+// kind that the ring is locked with first, else by the key file that book.json
+// records, else by asking.
+func (a *app) root(dir, recorded string) (keyring.Root, error) {
 	passphraseFile, keyFile := a.env("DAYBOOK_PASSPHRASE_FILE"), a.env("DAYBOOK_KEY_FILE")
+	switch file, err := bookdir.WantsKeyFile(dir); {
+	case err != nil: // opening the ring tells what is wrong with it
+	case !file:
+		recorded = ""
+	case recorded == "":
+		recorded = keyFile // book.json does not say where it is
+	}
 	switch {
 	case a.keyFile != "":
 		return keyring.KeyFile(a.keyFile), nil

@@ -73,7 +73,7 @@ func (a *app) open(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	root, err := a.root(info.KeyFile)
+	root, err := a.root(dir, info.KeyFile)
 	if err != nil {
 		return nil, err
 	}
