@@ -58,6 +58,7 @@ func (w *Writer) erase(erasing []*entry) error {
 // destroy destroys the keys of an erasure that the log holds, those that are not
 // yet, and gives the number of the ring's slots when the last of them was.
 func (w *Writer) destroy(row erasureRow) (slots uint32, err error) {
+	w.Keys.Forget(row.Keys...) // another process may have destroyed them
 	var live []keyring.KeyID
 	for _, key := range row.Keys {
 		note, gone, err := w.Keys.Destroyed(key)

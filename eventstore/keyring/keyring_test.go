@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -535,4 +536,94 @@ func TestRingIsAMapOfKeys(t *testing.T) {
 func resum(b []byte) {
 	sum := sha256.Sum256(b[:atChecksum])
 	copy(b[atChecksum:headerSize], sum[:])
+}
+
+// A destroyed slot says why, in every process and after every rewriting.
+func TestNotes(t *testing.T) {
+	r, path := tempRing(t)
+	ids := must[[]KeyID](t)(r.Reserve(Subject, 3))
+	why, other := Note{1, 2, 31: 3}, Note{9}
+	if err := errors.Join(r.DestroyFor(why, ids[0]), r.Destroy(ids[1])); err != nil {
+		t.Fatal(err)
+	}
+	noted := func(r *Ring, id KeyID, want Note, gone bool) {
+		t.Helper()
+		note, is, err := r.Destroyed(id)
+		if err != nil || note != want || is != gone {
+			t.Errorf("key %d: %x, %t, %v; want %x, %t", id, note, is, err, want, gone)
+		}
+	}
+	for _, ring := range []*Ring{r, reopen(t, path, Passphrase(secretPhrase))} {
+		noted(ring, ids[0], why, true)
+		noted(ring, ids[1], Note{}, true)
+		noted(ring, ids[2], Note{}, false)
+		_, err := ring.Key(ids[0])
+		wantErr(t, err, ErrDestroyed)
+	}
+	// The zero note changes nothing, another takes the place of one.
+	if err := errors.Join(r.Destroy(ids[0]), r.DestroyFor(other, ids[1])); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Rotate(); err != nil {
+		t.Fatal(err)
+	}
+	noted(r, ids[0], why, true)
+	noted(r, ids[1], other, true)
+	if _, _, err := r.Destroyed(99); !errors.Is(err, ErrUnknownKey) {
+		t.Errorf("an unknown key: %v", err)
+	}
+}
+
+// A new book key wraps the same keys; slots of the former file open no more.
+func TestRotate(t *testing.T) {
+	r, path := tempRing(t)
+	ids := must[[]KeyID](t)(r.Reserve(Subject, 3))
+	key := must[[]byte](t)(r.Key(ids[0]))
+	if err := errors.Join(r.Destroy(ids[1]), r.SetNamed("x", ids[0])); err != nil {
+		t.Fatal(err)
+	}
+	other := reopen(t, path, Passphrase(secretPhrase))
+	before := must[[]byte](t)(os.ReadFile(path))
+	listed, epoch, err := r.List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Rotate(); err != nil {
+		t.Fatal(err)
+	}
+	again, newer, err := other.List()
+	if err != nil || newer != epoch+1 || !slices.Equal(again, listed) {
+		t.Errorf("epoch %d after %d: %v, %v", newer, epoch, again, err)
+	}
+	want := []Info{{ids[0], Subject, false, "x"}, {ids[1], Subject, true, ""}, {ids[2], Subject, false, ""}}
+	if !slices.Equal(again, want) {
+		t.Errorf("listed %v, want %v", again, want)
+	}
+	for _, ring := range []*Ring{r, other, reopen(t, path, Passphrase(secretPhrase))} {
+		if !bytes.Equal(key, must[[]byte](t)(ring.Key(ids[0]))) {
+			t.Error("a key changed")
+		}
+	}
+	after := must[[]byte](t)(os.ReadFile(path))
+	for _, id := range ids {
+		if bytes.Equal(before[slotOffset(id):][:slotSize], after[slotOffset(id):][:slotSize]) {
+			t.Errorf("slot %d is wrapped as before", id)
+		}
+	}
+}
+
+func TestWantsKeyFile(t *testing.T) {
+	_, path := tempRing(t)
+	if file, err := WantsKeyFile(path); err != nil || file {
+		t.Errorf("with a passphrase: %t, %v", file, err)
+	}
+	r := reopen(t, path, Passphrase(secretPhrase))
+	if err := r.ChangeRoot(KeyFile(writeKeyFile(t, bytes.Repeat([]byte{7, 200}, 20)))); err != nil {
+		t.Fatal(err)
+	}
+	if file, err := WantsKeyFile(path); err != nil || !file {
+		t.Errorf("with a key file: %t, %v", file, err)
+	}
+	_, err := WantsKeyFile(path + "2")
+	wantErr(t, err, ErrMissing)
 }

@@ -2,6 +2,7 @@ package commit
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
 	"os"
@@ -14,8 +15,10 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/domain/erasure"
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
+	"github.com/daybook-ledger/daybook/eventstore/memory"
 	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/testing/given"
 )
@@ -122,13 +125,12 @@ func TestNothingPersonalInClear(t *testing.T) {
 	}
 }
 
-// Once a subject's key is destroyed, the facts open and the personal parts are gone.
+// Once a subject's key is destroyed, and the log says so, the facts open and the
+// personal parts are gone.
 func TestAnErasedSubject(t *testing.T) {
 	f := newFixture(t)
 	stored := f.seal(t, f.entered(t))
-	if err := f.ring.Destroy(f.ada); err != nil {
-		t.Fatal(err)
-	}
+	f.erase(t)
 	got, err := f.codec.Open(stored)
 	if err != nil {
 		t.Fatal(err)
@@ -141,6 +143,32 @@ func TestAnErasedSubject(t *testing.T) {
 			t.Errorf("the event: %+v", issued)
 		}
 	}
+}
+
+// erase destroys Ada's key, and has a log say so.
+func (f fixture) erase(t testing.TB) {
+	t.Helper()
+	says := Commit{
+		Book: f.book, Epoch: 1, Position: 0, ID: uuid.Must(uuid.NewV7()), Principal: given.Owner, Recorded: given.Now,
+		Rules: 1, Facts: f.facts, Command: &erasure.Erase{Customer: given.ID("ada"), Scope: customer.All, Reason: "asked"},
+		Events: []Event{{Stream: customer.Stream(given.ID("ada")), Revision: 9, Event: &customer.KeyDestroyed{Scope: customer.All}}},
+	}
+	signer, err := page.NewSigner("daybook.invalid/test/1", ed25519.NewKeyFromSeed(make([]byte, 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored := f.seal(t, says)
+	var edge page.Edge
+	edge.Append(page.LeafHash(stored), nil)
+	body, err := signer.Page(page.Head{Page: 1, Size: 1, Root: edge.Root()}, 0, [][]byte{stored})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := memory.New()
+	if err := errors.Join(log.Append(t.Context(), 0, body), f.ring.DestroyFor(Erasure{Page: 1}.Note(), f.ada)); err != nil {
+		t.Fatal(err)
+	}
+	f.codec.ProveErasures(log, signer.Verifier())
 }
 
 // A key that is missing without having been destroyed is damage.
