@@ -17,7 +17,7 @@ import (
 type ringKey struct {
 	ID        keyring.KeyID `json:"id"`
 	Kind      string        `json:"kind"`
-	Name      string        `json:"name,omitempty"`
+	Names     []string      `json:"names,omitempty"`
 	Destroyed bool          `json:"destroyed,omitempty"`
 }
 
@@ -70,7 +70,7 @@ func newRingList(keys []keyring.Info, epoch uint64, all bool) ringList {
 			counts[k.Kind].Live++
 		}
 		if many := k.Kind == keyring.Subject || k.Kind == keyring.View; all || !many {
-			list.Keys = append(list.Keys, ringKey{k.ID, k.Kind.String(), k.Name, k.Destroyed})
+			list.Keys = append(list.Keys, ringKey{k.ID, k.Kind.String(), k.Names, k.Destroyed})
 		}
 	}
 	for kind := keyring.Facts; kind <= keyring.Transport; kind++ {
@@ -88,7 +88,7 @@ func (l ringList) people(w io.Writer) {
 		if k.Destroyed {
 			state = "destroyed"
 		}
-		t.add(fmt.Sprint(k.ID), k.Kind, k.Name, state)
+		t.add(fmt.Sprint(k.ID), k.Kind, strings.Join(k.Names, ", "), state)
 	}
 	t.write(w)
 	fmt.Fprintln(w)
@@ -126,7 +126,7 @@ func (a *app) rotateData(bookOnly bool) func(*cobra.Command, []string) error {
 		}
 		answer := dataRotated{Epoch: epoch}
 		for _, k := range keys {
-			if k.Kind == keyring.Facts && k.Name != "" {
+			if k.Kind == keyring.Facts && len(k.Names) > 0 {
 				answer.Facts = k.ID
 			}
 		}

@@ -12,7 +12,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -579,7 +579,7 @@ func TestRotate(t *testing.T) {
 	r, path := tempRing(t)
 	ids := must[[]KeyID](t)(r.Reserve(Subject, 3))
 	key := must[[]byte](t)(r.Key(ids[0]))
-	if err := errors.Join(r.Destroy(ids[1]), r.SetNamed("x", ids[0])); err != nil {
+	if err := errors.Join(r.Destroy(ids[1]), r.SetNamed("y", ids[0]), r.SetNamed("x", ids[0])); err != nil {
 		t.Fatal(err)
 	}
 	other := reopen(t, path, Passphrase(secretPhrase))
@@ -592,11 +592,11 @@ func TestRotate(t *testing.T) {
 		t.Fatal(err)
 	}
 	again, newer, err := other.List()
-	if err != nil || newer != epoch+1 || !slices.Equal(again, listed) {
+	if err != nil || newer != epoch+1 || !reflect.DeepEqual(again, listed) {
 		t.Errorf("epoch %d after %d: %v, %v", newer, epoch, again, err)
 	}
-	want := []Info{{ids[0], Subject, false, "x"}, {ids[1], Subject, true, ""}, {ids[2], Subject, false, ""}}
-	if !slices.Equal(again, want) {
+	want := []Info{{ids[0], Subject, false, []string{"x", "y"}}, {ids[1], Subject, true, nil}, {ids[2], Subject, false, nil}}
+	if !reflect.DeepEqual(again, want) {
 		t.Errorf("listed %v, want %v", again, want)
 	}
 	for _, ring := range []*Ring{r, other, reopen(t, path, Passphrase(secretPhrase))} {

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
+	"slices"
 )
 
 // New makes a key. It is durable when New returns.
@@ -238,8 +240,8 @@ type Info struct {
 	ID        KeyID
 	Kind      Kind
 	Destroyed bool
-	// Name is the name that points to it, empty for most.
-	Name string
+	// Names are the names that point to it, sorted; most keys have none.
+	Names []string
 }
 
 // List gives all keys in order, never their material, and the epoch of the book
@@ -251,12 +253,12 @@ func (r *Ring) List() (keys []Info, epoch uint64, err error) {
 				return err
 			}
 			epoch = r.head.epoch
-			names := make(map[KeyID]string, len(r.head.names))
-			for name, id := range r.head.names {
-				names[id] = name
+			names := make(map[KeyID][]string, len(r.head.names))
+			for _, name := range slices.Sorted(maps.Keys(r.head.names)) {
+				names[r.head.names[name]] = append(names[r.head.names[name]], name)
 			}
 			return r.scan(func(id KeyID, s *slot) error {
-				keys = append(keys, Info{ID: id, Kind: s.kind, Destroyed: s.state == destroyed, Name: names[id]})
+				keys = append(keys, Info{ID: id, Kind: s.kind, Destroyed: s.state == destroyed, Names: names[id]})
 				return nil
 			})
 		})

@@ -43,6 +43,7 @@ func Run(t *testing.T, engine func(t *testing.T) Engine) {
 	for name, test := range map[string]func(*testing.T, Engine){
 		"Fold/RandomBooks":          testRandomBooks,
 		"Fold/BatchesDoNotShow":     testBatches,
+		"Fold/Erasure":              testErasure,
 		"Fold/LargeDocument":        testLargeDocument,
 		"Fold/FrozenAtIssue":        testFrozen,
 		"Fold/Erased":               testErased,
