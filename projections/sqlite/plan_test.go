@@ -40,12 +40,12 @@ func (p *planner) explain(ctx context.Context, query string, args []any) {
 	}
 }
 
-func (p *planner) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+func (p *planner) QueryContext(ctx context.Context, query string, args ...any) (views.Rows, error) {
 	p.explain(ctx, query, args)
 	return p.db.QueryContext(ctx, query, args...)
 }
 
-func (p *planner) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+func (p *planner) QueryRowContext(ctx context.Context, query string, args ...any) views.Row {
 	p.explain(ctx, query, args)
 	return p.db.QueryRowContext(ctx, query, args...)
 }

@@ -166,16 +166,17 @@ func newFile(ctx context.Context, dir string, keys Keys) (keyring.KeyID, *live, 
 	if err != nil {
 		return 0, nil, err
 	}
-	if err := views.Migrate(ctx, f.write, Dialect(), true); err != nil {
-		f.close()
+	l := newLive(f)
+	if err := l.engine.migrate(ctx, true); err != nil {
+		l.close()
 		return 0, nil, classify(err)
 	}
-	return id, &live{f, views.New(f.write, f.write, Dialect())}, nil
+	return id, l, nil
 }
 
 // finish gives a file its indexes and the mode in which live files are.
 func finish(ctx context.Context, l *live) error {
-	if err := views.Index(ctx, l.file.write, Dialect()); err != nil {
+	if err := l.engine.define(ctx, func(d views.Definer) error { return views.Index(ctx, d) }); err != nil {
 		return classify(err)
 	}
 	_, err := l.file.write.ExecContext(ctx, `PRAGMA journal_mode = WAL`)

@@ -14,31 +14,16 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
 	"github.com/daybook-ledger/daybook/projections"
 	"github.com/daybook-ledger/daybook/projections/views"
 )
-
-// Dialect is SQLite's.
-func Dialect() views.Dialect {
-	return views.Dialect{
-		Schema: func(statement string) string {
-			return strings.ReplaceAll(statement, "/*clustered*/", "WITHOUT ROWID")
-		},
-		// The driver begins a serializable transaction as an immediate one, which
-		// takes the lock to write before anything is read.
-		Write: sql.TxOptions{Isolation: sql.LevelSerializable},
-		Read:  sql.TxOptions{ReadOnly: true},
-	}
-}
 
 // Keys gives the keys of files; *keyring.Ring does.
 type Keys interface {
@@ -63,8 +48,14 @@ type Store struct {
 
 // live is an open file with its views.
 type live struct {
-	file  *file
-	views *views.Views
+	file   *file
+	engine *engine
+	views  *views.Views
+}
+
+func newLive(f *file) *live {
+	e := newEngine(f)
+	return &live{f, e, views.New(e)}
 }
 
 // Open opens the views of a folder, and begins them where there are none.
@@ -91,14 +82,15 @@ func openLive(ctx context.Context, path string, key []byte) (*live, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := views.Migrate(ctx, f.write, Dialect(), false); err != nil {
-		f.close()
+	l := newLive(f)
+	if err := l.engine.migrate(ctx, false); err != nil {
+		l.close()
 		return nil, classify(err)
 	}
-	return &live{f, views.New(f.write, f.read, Dialect())}, nil
+	return l, nil
 }
 
-func (l *live) close() error { return errors.Join(l.views.Close(), l.file.close()) }
+func (l *live) close() error { return errors.Join(l.engine.close(), l.file.close()) }
 
 // Cursor implements projections.Store.
 func (s *Store) Cursor(ctx context.Context) (at projections.Cursor, err error) {
@@ -120,7 +112,7 @@ func (s *Store) Apply(ctx context.Context, pages []projections.Page) (at project
 
 // Read implements views.Reader.
 func (s *Store) Read(ctx context.Context, f func(views.Tx) error) error {
-	return s.use(ctx, func(l *live) error { return l.views.Read(ctx, f) })
+	return s.use(ctx, func(l *live) error { return l.engine.Read(ctx, f) })
 }
 
 // Close closes the views.

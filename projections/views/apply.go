@@ -2,66 +2,54 @@ package views
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
-	"slices"
 
 	"github.com/daybook-ledger/daybook/projections"
 )
 
 // Apply implements projections.Store.
-func (v *Views) Apply(ctx context.Context, pages []projections.Page) (projections.Cursor, error) {
-	v.applying.Lock()
-	defer v.applying.Unlock()
-	at, wanted, err := v.apply(ctx, pages)
+func (v *Views) Apply(ctx context.Context, pages []projections.Page) (at projections.Cursor, err error) {
+	err = v.engine.Write(ctx, func(w Writer) error {
+		at, err = apply(ctx, w, pages)
+		return err
+	})
 	if err != nil {
 		return at, fmt.Errorf("views: apply: %w", err)
-	}
-	for _, query := range wanted {
-		stmt, err := v.write.PrepareContext(ctx, query)
-		if err != nil {
-			break // it is prepared for each transaction, then
-		}
-		v.prepared[query] = stmt
 	}
 	return at, nil
 }
 
-func (v *Views) apply(ctx context.Context, pages []projections.Page) (_ projections.Cursor, wanted []string, err error) {
-	tx, err := begin(ctx, v.write, v.dialect.Write, v.dialect.Lock)
+// apply folds the pages that follow the cursor, and moves it; it gives the
+// cursor as it is then.
+func apply(ctx context.Context, w Writer, pages []projections.Page) (projections.Cursor, error) {
+	status, err := readStatus(ctx, w)
 	if err != nil {
-		return projections.Cursor{}, nil, err
-	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
-	status, err := readStatus(ctx, tx)
-	if err != nil {
-		return projections.Cursor{}, nil, err
+		return projections.Cursor{}, err
 	}
 	pages, err = projections.Follows(status.Cursor, pages)
 	if err != nil || len(pages) == 0 {
-		return status.Cursor, nil, err
+		return status.Cursor, err
 	}
-	w := &writer{tx: tx, prepared: v.prepared, here: map[string]*sql.Stmt{}}
 	b := newBatch(ctx, w)
+	if err := b.foresee(pages); err != nil {
+		return status.Cursor, err
+	}
 	for _, page := range pages {
 		for i := range page.Commits {
 			if err := b.fold(&page.Commits[i], page.Cursor.Page); err != nil {
-				return status.Cursor, nil, err
+				return status.Cursor, err
 			}
 		}
 	}
 	if err := b.write(); err != nil {
-		return status.Cursor, nil, err
+		return status.Cursor, err
 	}
 	at := pages[len(pages)-1].Cursor
 	if err := b.exec(`UPDATE view_cursor SET epoch = $1, page = $2, size = $3, root = $4, edge = $5, events = $6 WHERE id = 1`,
 		int64(at.Epoch), int64(at.Page), int64(at.Size), at.Root[:], []byte(at.Edge), int64(status.Events)+b.events); err != nil {
-		return status.Cursor, nil, err
+		return status.Cursor, err
 	}
-	if err := tx.Commit(); err != nil {
-		return status.Cursor, nil, err
-	}
-	return at, slices.Clone(w.wanted), nil
+	return at, nil
 }
 
 // Status is how far the views are.
@@ -80,16 +68,21 @@ func (q *Queries) Status(ctx context.Context) (s Status, err error) {
 	return s, err
 }
 
+// readStatus reads the cursor. Tables that a newer program has changed meanwhile
+// are left alone.
 func readStatus(ctx context.Context, tx Tx) (s Status, err error) {
-	var epoch, page, size, events int64
+	var epoch, page, size, events, version int64
 	var root, edge []byte
-	err = tx.QueryRowContext(ctx, `SELECT epoch, page, size, root, edge, events FROM view_cursor WHERE id = 1`).
-		Scan(&epoch, &page, &size, &root, &edge, &events)
+	err = tx.QueryRowContext(ctx, `SELECT epoch, page, size, root, edge, events, (SELECT coalesce(max(version), 0) FROM view_schema)
+		FROM view_cursor WHERE id = 1`).Scan(&epoch, &page, &size, &root, &edge, &events, &version)
 	if err != nil {
 		if none, err := absent(err); !none {
 			return s, fmt.Errorf("cursor: %w", err)
 		}
 		return s, damaged("the view has no cursor")
+	}
+	if version > Version {
+		return s, newer(version)
 	}
 	if epoch < 0 || page < 0 || size < 0 || events < 0 || len(root) != 0 && len(root) != len(s.Root) {
 		return s, damaged("the view's cursor makes no sense")

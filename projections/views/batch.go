@@ -15,14 +15,15 @@ import (
 )
 
 // batch folds commits in memory and writes each row that they change once, at
-// the end. What was there before is read when it is first needed.
+// the end. What was there before is read ahead, or when it is first needed.
 type batch struct {
 	ctx context.Context
-	w   *writer
+	w   Writer
 
 	documents map[domain.StreamID]*document
 	people    map[uuid.UUID]*person
 	balances  map[balanceKey]*balance
+	settled   map[uuid.UUID]bool // customers whose balances are all in balances
 	sums      map[dayKey]*sums
 	taxes     map[taxKey]*taxSums
 	open      map[openKey]*worth
@@ -39,12 +40,13 @@ type batch struct {
 	events                             int64
 }
 
-func newBatch(ctx context.Context, w *writer) *batch {
+func newBatch(ctx context.Context, w Writer) *batch {
 	return &batch{
 		ctx: ctx, w: w,
 		documents: map[domain.StreamID]*document{},
 		people:    map[uuid.UUID]*person{},
 		balances:  map[balanceKey]*balance{},
+		settled:   map[uuid.UUID]bool{},
 		sums:      map[dayKey]*sums{},
 		taxes:     map[taxKey]*taxSums{},
 		open:      map[openKey]*worth{},
@@ -62,12 +64,9 @@ func (b *batch) document(stream domain.StreamID) (*document, error) {
 	if d := b.documents[stream]; d != nil {
 		return d, nil
 	}
-	s, err := b.w.stmt(b.ctx, `SELECT `+documentColumns+` FROM documents WHERE id = $1 AND kind = $2`)
-	if err != nil {
-		return nil, err
-	}
 	d := &document{}
-	if err := d.scan(s.QueryRowContext(b.ctx, stream.ID[:], string(stream.Kind))); err != nil {
+	if err := d.scan(b.w.QueryRowContext(b.ctx, `SELECT `+documentColumns+` FROM documents WHERE id = $1 AND kind = $2`,
+		stream.ID[:], string(stream.Kind))); err != nil {
 		if none, err := absent(err); !none {
 			return nil, fmt.Errorf("document %s: %w", stream, err)
 		}
@@ -83,12 +82,8 @@ func (b *batch) person(id uuid.UUID) (*person, error) {
 	if p := b.people[id]; p != nil {
 		return p, nil
 	}
-	s, err := b.w.stmt(b.ctx, `SELECT `+personColumns+` FROM customers WHERE id = $1`)
-	if err != nil {
-		return nil, err
-	}
 	p := &person{}
-	if err := p.scan(s.QueryRowContext(b.ctx, id[:])); err != nil {
+	if err := p.scan(b.w.QueryRowContext(b.ctx, `SELECT `+personColumns+` FROM customers WHERE id = $1`, id[:])); err != nil {
 		if none, err := absent(err); !none {
 			return nil, fmt.Errorf("customer %s: %w", id, err)
 		}
@@ -98,13 +93,24 @@ func (b *batch) person(id uuid.UUID) (*person, error) {
 	return p, nil
 }
 
+// row reads the one row of a query.
+func (b *batch) row(query string, args []any, into ...any) error {
+	return b.w.QueryRowContext(b.ctx, query, args...).Scan(into...)
+}
+
+// balance gives the row of a balance, which is about to change.
 func (b *batch) balance(customer uuid.UUID, currency string) (*balance, error) {
 	key := balanceKey{customer, currency}
 	if row := b.balances[key]; row != nil {
+		row.changed = true
 		return row, nil
 	}
-	row := &balance{}
-	_, err := absent(b.w.row(b.ctx, `SELECT receivable, credit, receivable_base, credit_base FROM customer_balances
+	row := &balance{changed: true}
+	if b.settled[customer] {
+		b.balances[key] = row
+		return row, nil
+	}
+	_, err := absent(b.row(`SELECT receivable, credit, receivable_base, credit_base FROM customer_balances
 		WHERE customer = $1 AND currency = $2`, []any{customer[:], currency}, row.columns()...))
 	if err != nil {
 		return nil, fmt.Errorf("balance of customer %s: %w", customer, err)
@@ -126,7 +132,7 @@ func (b *batch) accountSums(date domain.Date, account, currency string) (*sums, 
 	if date == "" {
 		query, args = `SELECT debit, credit, debit_base, credit_base FROM account_balances WHERE account = $1 AND currency = $2`, args[1:]
 	}
-	if _, err := absent(b.w.row(b.ctx, query, args, row.columns()...)); err != nil {
+	if _, err := absent(b.row(query, args, row.columns()...)); err != nil {
 		return nil, fmt.Errorf("sums of account %s: %w", account, err)
 	}
 	b.sums[key] = row
@@ -138,7 +144,7 @@ func (b *batch) tax(key taxKey) (*taxSums, error) {
 		return row, nil
 	}
 	row := &taxSums{}
-	_, err := absent(b.w.row(b.ctx, `SELECT taxable, tax, taxable_base, tax_base FROM tax_months
+	_, err := absent(b.row(`SELECT taxable, tax, taxable_base, tax_base FROM tax_months
 		WHERE month = $1 AND currency = $2 AND category = $3 AND percent = $4`,
 		[]any{key.month, key.currency, key.category, key.percent}, row.columns()...))
 	if err != nil {
@@ -154,7 +160,7 @@ func (b *batch) openOn(due domain.Date, currency string) (*worth, error) {
 		return row, nil
 	}
 	row := new(worth)
-	_, err := absent(b.w.row(b.ctx, `SELECT open, open_base FROM open_days WHERE due = $1 AND currency = $2`,
+	_, err := absent(b.row(`SELECT open, open_base FROM open_days WHERE due = $1 AND currency = $2`,
 		[]any{string(due), currency}, &row.amount, &row.base))
 	if err != nil {
 		return nil, fmt.Errorf("open items due %s: %w", due, err)
@@ -168,7 +174,7 @@ func (b *batch) dueIn(key dueKey) (*int64, error) {
 		return row, nil
 	}
 	row := new(int64)
-	_, err := absent(b.w.row(b.ctx, `SELECT amount FROM due_sums WHERE span = $1 AND since = $2 AND currency = $3 AND due = $4`,
+	_, err := absent(b.row(`SELECT amount FROM due_sums WHERE span = $1 AND since = $2 AND currency = $3 AND due = $4`,
 		[]any{key.span, key.since, key.currency, string(key.due)}, row))
 	if err != nil {
 		return nil, fmt.Errorf("receivables of %s: %w", key.since, err)
@@ -186,10 +192,10 @@ func (b *batch) write() error {
 		}
 	}
 	for _, added := range []struct {
-		table table
+		table Table
 		rows  []any
 	}{{activityTable, b.activity}, {entriesTable, b.entries}, {postingsTable, b.postings}, {salesTable, b.sales}} {
-		if err := b.w.put(b.ctx, added.table, added.rows, false); err != nil {
+		if err := b.w.Put(b.ctx, added.table, added.rows, false); err != nil {
 			return err
 		}
 	}
@@ -214,7 +220,7 @@ func (b *batch) writeDocuments() error {
 		}
 	}
 	for _, rows := range []struct {
-		table  table
+		table  Table
 		rows   []any
 		update bool
 	}{
@@ -223,7 +229,7 @@ func (b *batch) writeDocuments() error {
 		{contentsTable, contents, false},
 		{contentsTable, replaced, true},
 	} {
-		if err := b.w.put(b.ctx, rows.table, rows.rows, rows.update); err != nil {
+		if err := b.w.Put(b.ctx, rows.table, rows.rows, rows.update); err != nil {
 			return err
 		}
 	}
@@ -246,10 +252,10 @@ func (b *batch) writePeople() error {
 			added = append(added, values...)
 		}
 	}
-	if err := b.w.put(b.ctx, customersTable, added, false); err != nil {
+	if err := b.w.Put(b.ctx, customersTable, added, false); err != nil {
 		return err
 	}
-	return b.w.put(b.ctx, customersTable, changed, true)
+	return b.w.Put(b.ctx, customersTable, changed, true)
 }
 
 func (b *batch) writeSums() error {
@@ -257,9 +263,10 @@ func (b *batch) writeSums() error {
 	for _, key := range keys(b.balances, func(k, l balanceKey) int {
 		return cmp.Or(bytes.Compare(k.customer[:], l.customer[:]), cmp.Compare(k.currency, l.currency))
 	}) {
-		row := b.balances[key]
-		balances = append(balances, key.customer[:], key.currency,
-			row.receivable.amount, row.credit.amount, row.receivable.base, row.credit.base)
+		if row := b.balances[key]; row.changed {
+			balances = append(balances, key.customer[:], key.currency,
+				row.receivable.amount, row.credit.amount, row.receivable.base, row.credit.base)
+		}
 	}
 	for _, key := range keys(b.sums, func(k, l dayKey) int {
 		return cmp.Or(cmp.Compare(k.date, l.date), cmp.Compare(k.account, l.account), cmp.Compare(k.currency, l.currency))
@@ -290,10 +297,10 @@ func (b *batch) writeSums() error {
 			row.taxable.amount, row.tax.amount, row.taxable.base, row.tax.base)
 	}
 	for _, rows := range []struct {
-		table table
+		table Table
 		rows  []any
 	}{{balancesTable, balances}, {daysTable, days}, {accountsTable, accounts}, {openTable, open}, {dueTable, due}, {taxTable, taxes}} {
-		if err := b.w.put(b.ctx, rows.table, rows.rows, true); err != nil {
+		if err := b.w.Put(b.ctx, rows.table, rows.rows, true); err != nil {
 			return err
 		}
 	}

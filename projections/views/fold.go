@@ -119,12 +119,12 @@ func (b *batch) foldBook(p place) error {
 		if err != nil {
 			return err
 		}
-		if err := b.w.put(b.ctx, booksTable, []any{
+		if err := b.w.Put(b.ctx, booksTable, []any{
 			p.event.Stream.ID[:], e.Currency.String(), e.Origin, string(seller), p.recorded(), string(e.TaxBasis),
 		}, false); err != nil {
 			return err
 		}
-		return b.w.put(b.ctx, rolesTable, []any{e.Owner, "owner", p.recorded()}, true)
+		return b.w.Put(b.ctx, rolesTable, []any{e.Owner, "owner", p.recorded()}, true)
 	case *book.SellerChanged:
 		seller, err := json.Marshal(e.Seller)
 		if err != nil {
@@ -132,7 +132,7 @@ func (b *batch) foldBook(p place) error {
 		}
 		return b.exec(`UPDATE books SET seller = $1 WHERE id = $2`, string(seller), p.event.Stream.ID[:])
 	case *book.Granted:
-		return b.w.put(b.ctx, rolesTable, []any{e.Principal, string(e.Role), p.recorded()}, true)
+		return b.w.Put(b.ctx, rolesTable, []any{e.Principal, string(e.Role), p.recorded()}, true)
 	case *book.Revoked:
 		return b.exec(`DELETE FROM roles WHERE principal = $1`, e.Principal)
 	}
@@ -140,12 +140,7 @@ func (b *batch) foldBook(p place) error {
 }
 
 func (b *batch) exec(query string, args ...any) error {
-	s, err := b.w.stmt(b.ctx, query)
-	if err != nil {
-		return err
-	}
-	_, err = s.ExecContext(b.ctx, args...)
-	return err
+	return b.w.ExecContext(b.ctx, query, args...)
 }
 
 // foldProfile keeps what is known of a customer. Drafts and payments bear the
@@ -154,6 +149,7 @@ func (b *batch) foldProfile(p place, country string, profile *customer.Profile) 
 	id := p.event.Stream.ID
 	if p.event.Revision == 1 {
 		b.people[id] = &person{id: id, seq: p.key(), country: country, profile: profile, registered: p.recorded()}
+		b.settled[id] = true
 		return nil
 	}
 	row, err := b.person(id)
@@ -181,25 +177,18 @@ var renamed = map[domain.Kind][2]invoice.Status{
 }
 
 func (b *batch) rename(kind domain.Kind, stages [2]invoice.Status, id uuid.UUID, name string) error {
-	s, err := b.w.stmt(b.ctx, `SELECT `+documentColumns+` FROM documents WHERE customer = $1 AND kind = $2 AND status IN ($3, $4)`)
+	err := load(b.ctx, b.w, `SELECT `+documentColumns+` FROM documents WHERE customer = $1 AND kind = $2 AND status IN ($3, $4)`,
+		[]any{id[:], string(kind), string(stages[0]), string(stages[1])}, func(r scanner) error {
+			d := &document{}
+			if err := d.scan(r); err != nil {
+				return err
+			}
+			if b.documents[d.stream] == nil {
+				b.documents[d.stream] = d
+			}
+			return nil
+		})
 	if err != nil {
-		return err
-	}
-	rows, err := s.QueryContext(b.ctx, id[:], string(kind), string(stages[0]), string(stages[1]))
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		d := &document{}
-		if err := d.scan(rows); err != nil {
-			return err
-		}
-		if b.documents[d.stream] == nil {
-			b.documents[d.stream] = d
-		}
-	}
-	if err := rows.Err(); err != nil {
 		return err
 	}
 	for _, d := range b.documents {

@@ -205,7 +205,7 @@ func (b *batch) writeSeries() error {
 		for year, counter := range row.counters {
 			counters = append(counters, string(kind), int64(year), int64(counter))
 		}
-		if err := b.w.put(b.ctx, countersTable, counters, true); err != nil {
+		if err := b.w.Put(b.ctx, countersTable, counters, true); err != nil {
 			return err
 		}
 	}

@@ -100,7 +100,7 @@ func (b *batch) use(source *document, row *fundsRow, target domain.StreamID, mov
 	u := b.uses[key]
 	if u == nil {
 		u = &use{}
-		if _, err := absent(b.w.row(b.ctx, `SELECT amount, date FROM allocations WHERE source = $1 AND target = $2`,
+		if _, err := absent(b.row(`SELECT amount, date FROM allocations WHERE source = $1 AND target = $2`,
 			[]any{key.source, key.target}, &u.amount, &u.date)); err != nil {
 			return fmt.Errorf("allocations of %s: %w", source.stream, err)
 		}
@@ -128,7 +128,7 @@ func (b *batch) fundsOf(stream domain.StreamID) (*document, *fundsRow, error) {
 		return d, row, nil
 	}
 	row := &fundsRow{}
-	none, err := absent(b.w.row(b.ctx, `SELECT `+fundsColumns+` FROM funds WHERE document = $1`, []any{d.seq}, row.into()...))
+	none, err := absent(b.row(`SELECT `+fundsColumns+` FROM funds WHERE document = $1`, []any{d.seq}, row.into()...))
 	if err != nil {
 		return nil, nil, fmt.Errorf("funds of %s: %w", stream, err)
 	}
@@ -158,8 +158,8 @@ func (b *batch) writeFunds() error {
 		u := b.uses[key]
 		uses = append(uses, key.source, key.target, u.amount, string(u.date))
 	}
-	if err := b.w.put(b.ctx, fundsTable, rows, true); err != nil {
+	if err := b.w.Put(b.ctx, fundsTable, rows, true); err != nil {
 		return err
 	}
-	return b.w.put(b.ctx, allocationsTable, uses, true)
+	return b.w.Put(b.ctx, allocationsTable, uses, true)
 }

@@ -49,12 +49,12 @@ type Period struct {
 func (b *batch) foldPeriod(p place) error {
 	switch e := p.event.Event.(type) {
 	case *period.Closed:
-		return b.w.put(b.ctx, periodsTable, []any{
+		return b.w.Put(b.ctx, periodsTable, []any{
 			p.key(), string(e.From), string(e.Through), p.recorded(), p.commit.Principal, int64(0), int64(0), []byte{}, int64(0), "", "",
 		}, false)
 	case *period.Settled:
 		var seq int64
-		if err := b.w.row(b.ctx, `SELECT seq FROM periods WHERE through = $1 AND reopened = 0`, []any{string(e.Through)}, &seq); err != nil {
+		if err := b.row(`SELECT seq FROM periods WHERE through = $1 AND reopened = 0`, []any{string(e.Through)}, &seq); err != nil {
 			return fmt.Errorf("the period through %s: %w", e.Through, err)
 		}
 		var rows []any
@@ -62,7 +62,7 @@ func (b *batch) foldPeriod(p place) error {
 			rows = append(rows, seq, balance.Account, balance.Amount.Currency().String(),
 				balance.Amount.Minor(), balance.Base.Minor())
 		}
-		if err := b.w.put(b.ctx, closingTable, rows, false); err != nil {
+		if err := b.w.Put(b.ctx, closingTable, rows, false); err != nil {
 			return err
 		}
 		return b.exec(`UPDATE periods SET settled = $1, size = $2, root = $3 WHERE seq = $4`,

@@ -54,9 +54,10 @@ func (q *Queries) TaxReport(ctx context.Context, from, to string) (TaxReport, er
 	w.text("month >= ?", from)
 	w.text("month <= ?", to)
 	report := TaxReport{Basis: tax.ByInvoice, From: from, To: to, Periods: []TaxPeriod{}}
-	byMonth := map[string]map[taxKey]*taxSums{}
-	whole := map[taxKey]*taxSums{}
+	var byMonth map[string]map[taxKey]*taxSums
+	var whole map[taxKey]*taxSums
 	err := q.reader.Read(ctx, func(tx Tx) error {
+		byMonth, whole = map[string]map[taxKey]*taxSums{}, map[taxKey]*taxSums{}
 		if err := report.readBasis(ctx, tx); err != nil {
 			return err
 		}
@@ -181,9 +182,10 @@ func (q *Queries) TrialBalance(ctx context.Context, until domain.Date) (TrialBal
 		query, args = `SELECT account, currency, sum(debit), sum(credit), sum(debit_base), sum(credit_base) FROM account_days
 			WHERE date <= $1 GROUP BY account, currency`, []any{string(until)}
 	}
-	balances := map[dayKey]worth{}
+	var balances map[dayKey]worth
 	var currency string
 	err := q.reader.Read(ctx, func(tx Tx) (err error) {
+		balances = map[dayKey]worth{}
 		if currency, _, err = bookCurrency(ctx, tx); err != nil {
 			return err
 		}

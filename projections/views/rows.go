@@ -18,46 +18,46 @@ import (
 
 // The tables that are written by rows.
 var (
-	documentsTable = table{"documents", 1, []string{
+	documentsTable = Table{"documents", 1, []string{
 		"seq", "kind", "id", "status", "number", "reference", "customer", "name", "name_key", "date", "due",
 		"currency", "net", "tax", "gross", "payable", "open", "credited", "invoice", "imported", "recorded", "search",
 		"written_off", "recovered", "relieved", "open_base",
 	}}
-	fundsTable       = table{"funds", 1, []string{"document", "amount", "free", "refunded", "drawn", "reversed", "reason", "base", "free_base"}}
-	allocationsTable = table{"allocations", 2, []string{"source", "target", "amount", "date"}}
-	contentsTable    = table{"contents", 1, []string{"document", "type", "version", "facts", "personal"}}
-	customersTable   = table{"customers", 1, []string{
+	fundsTable       = Table{"funds", 1, []string{"document", "amount", "free", "refunded", "drawn", "reversed", "reason", "base", "free_base"}}
+	allocationsTable = Table{"allocations", 2, []string{"source", "target", "amount", "date"}}
+	contentsTable    = Table{"contents", 1, []string{"document", "type", "version", "facts", "personal"}}
+	customersTable   = Table{"customers", 1, []string{
 		"id", "seq", "name", "name_key", "reference", "country", "profile", "registered", "search",
 	}}
-	balancesTable = table{"customer_balances", 2, []string{
+	balancesTable = Table{"customer_balances", 2, []string{
 		"customer", "currency", "receivable", "credit", "receivable_base", "credit_base",
 	}}
-	activityTable = table{"activity", 3, []string{
+	activityTable = Table{"activity", 3, []string{
 		"kind", "id", "revision", "position", "page", "event", "type", "recorded", "principal",
 	}}
-	entriesTable  = table{"entries", 2, []string{"position", "entry", "date", "document", "event", "type"}}
-	postingsTable = table{"postings", 3, []string{
+	entriesTable  = Table{"entries", 2, []string{"position", "entry", "date", "document", "event", "type"}}
+	postingsTable = Table{"postings", 3, []string{
 		"position", "entry", "line", "date", "account", "currency", "amount", "category", "percent", "taxable",
 		"customer", "item", "due", "base", "taxable_base", "tax_point",
 	}}
-	salesTable = table{"sales", 4, []string{
+	salesTable = Table{"sales", 4, []string{
 		"date", "position", "entry", "part", "customer", "sold", "item", "currency", "amount",
 	}}
-	dueTable      = table{"due_sums", 4, []string{"span", "since", "currency", "due", "amount"}}
-	daysTable     = table{"account_days", 3, []string{"date", "account", "currency", "debit", "credit", "debit_base", "credit_base"}}
-	accountsTable = table{"account_balances", 2, []string{"account", "currency", "debit", "credit", "debit_base", "credit_base"}}
-	openTable     = table{"open_days", 2, []string{"due", "currency", "open", "open_base"}}
-	taxTable      = table{"tax_months", 4, []string{
+	dueTable      = Table{"due_sums", 4, []string{"span", "since", "currency", "due", "amount"}}
+	daysTable     = Table{"account_days", 3, []string{"date", "account", "currency", "debit", "credit", "debit_base", "credit_base"}}
+	accountsTable = Table{"account_balances", 2, []string{"account", "currency", "debit", "credit", "debit_base", "credit_base"}}
+	openTable     = Table{"open_days", 2, []string{"due", "currency", "open", "open_base"}}
+	taxTable      = Table{"tax_months", 4, []string{
 		"month", "currency", "category", "percent", "taxable", "tax", "taxable_base", "tax_base",
 	}}
-	booksTable    = table{"books", 1, []string{"id", "currency", "origin", "seller", "opened", "tax_basis"}}
-	rolesTable    = table{"roles", 1, []string{"principal", "role", "granted"}}
-	seriesTable   = table{"series", 1, []string{"kind", "prefix", "width", "yearly", "last_number", "last_date"}}
-	countersTable = table{"series_counters", 2, []string{"kind", "year", "counter"}}
-	periodsTable  = table{"periods", 1, []string{
+	booksTable    = Table{"books", 1, []string{"id", "currency", "origin", "seller", "opened", "tax_basis"}}
+	rolesTable    = Table{"roles", 1, []string{"principal", "role", "granted"}}
+	seriesTable   = Table{"series", 1, []string{"kind", "prefix", "width", "yearly", "last_number", "last_date"}}
+	countersTable = Table{"series_counters", 2, []string{"kind", "year", "counter"}}
+	periodsTable  = Table{"periods", 1, []string{
 		"seq", "first", "through", "closed", "closed_by", "settled", "size", "root", "reopened", "reopened_by", "reason",
 	}}
-	closingTable = table{"period_balances", 3, []string{"period", "account", "currency", "amount", "base"}}
+	closingTable = Table{"period_balances", 3, []string{"period", "account", "currency", "amount", "base"}}
 )
 
 // document is a row of documents.
@@ -184,7 +184,10 @@ func (p *person) scan(s scanner) error {
 }
 
 // balance is a row of customer_balances.
-type balance struct{ receivable, credit worth }
+type balance struct {
+	changed            bool
+	receivable, credit worth
+}
 
 func (b *balance) columns() []any {
 	return []any{&b.receivable.amount, &b.credit.amount, &b.receivable.base, &b.credit.base}
@@ -269,7 +272,7 @@ func absent(err error) (bool, error) {
 	return false, err
 }
 
-// load reads the rows of a query into dst, one after the other.
+// load gives the rows of a query to row, one after the other.
 func load(ctx context.Context, tx Tx, query string, args []any, row func(scanner) error) error {
 	rows, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {

@@ -2,7 +2,6 @@ package views
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"github.com/daybook-ledger/daybook/projections"
@@ -185,67 +184,86 @@ func emptied(tables ...string) []string {
 	return statements
 }
 
-// Migrate brings the schema up to Version, one migration after the other, in one
-// transaction, beside other processes that do the same. projections.ErrNewer
-// means that the schema is of a later version, and is left as it is.
+// Definer defines tables. Its statements may be definitions in the words of the
+// migrations, where TEXT is text compared byte by byte, BLOB is bytes, and the
+// comment /*clustered*/ ends a table that is best kept in the order of its
+// primary key. Whoever defines is alone.
+type Definer interface {
+	Querier
+	ExecContext(ctx context.Context, statement string, args ...any) error
+}
+
+// Migrate brings the schema up to Version, one migration after the other.
+// projections.ErrNewer means that the schema is of a later version, and is left
+// as it is. An engine that cannot define tables in a transaction repeats, after a
+// failure, the migration that failed.
 //
 // Where bulk is set, indexes are left out until Index is called: for a database
 // that is filled from nothing before anybody reads it.
-func Migrate(ctx context.Context, db *sql.DB, d Dialect, bulk bool) error {
-	var found int64
-	// Usually there is nothing to do, and no lock to wait for. Any failure here
-	// shows again below, where it counts.
-	if err := db.QueryRowContext(ctx, `SELECT version FROM view_schema`).Scan(&found); err == nil && found == Version {
-		return nil
-	}
-	tx, err := begin(ctx, db, d.Write, "")
-	if err != nil {
-		return fmt.Errorf("views: migrate: %w", err)
-	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
-	if err := migrate(ctx, tx, d, bulk); err != nil {
-		return fmt.Errorf("views: migrate: %w", err)
-	}
-	if err := tx.Commit(); err != nil {
+func Migrate(ctx context.Context, d Definer, bulk bool) error {
+	if err := migrate(ctx, d, bulk); err != nil {
 		return fmt.Errorf("views: migrate: %w", err)
 	}
 	return nil
 }
 
-func migrate(ctx context.Context, tx *sql.Tx, d Dialect, bulk bool) error {
-	if _, err := tx.ExecContext(ctx, d.schema(`CREATE TABLE IF NOT EXISTS view_schema (version INT8 NOT NULL PRIMARY KEY)`)); err != nil {
+func migrate(ctx context.Context, d Definer, bulk bool) error {
+	if err := d.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS view_schema (version INT8 NOT NULL PRIMARY KEY)`); err != nil {
 		return err
 	}
-	var found int
-	if err := tx.QueryRowContext(ctx, `SELECT coalesce(max(version), 0) FROM view_schema`).Scan(&found); err != nil {
+	found, err := version(ctx, d)
+	if err != nil || found == Version {
 		return err
 	}
-	if found > Version {
-		return fmt.Errorf("schema version %d, and this program knows %d: %w", found, Version, projections.ErrNewer)
-	}
-	for _, m := range migrations[found:] {
+	for i, m := range migrations[found:] {
 		statements := m.tables
 		if !bulk {
 			statements = append(statements[:len(statements):len(statements)], m.indexes...)
 		}
 		for _, statement := range statements {
-			if _, err := tx.ExecContext(ctx, d.schema(statement)); err != nil {
+			if err := d.ExecContext(ctx, statement); err != nil {
 				return fmt.Errorf("%.60s: %w", statement, err)
 			}
 		}
+		// The row before goes last: there is always one.
+		if err := d.ExecContext(ctx, `INSERT INTO view_schema (version) VALUES ($1) ON CONFLICT (version) DO NOTHING`, found+i+1); err != nil {
+			return err
+		}
+		if err := d.ExecContext(ctx, `DELETE FROM view_schema WHERE version <= $1`, found+i); err != nil {
+			return err
+		}
 	}
-	if _, err := tx.ExecContext(ctx, `DELETE FROM view_schema`); err != nil {
-		return err
+	return nil
+}
+
+// Current reports whether the schema is of this program's Version, or gives
+// projections.ErrNewer. An engine asks before it takes a lock to Migrate: any
+// other error, as where there is no table yet, shows again then.
+func Current(ctx context.Context, q Querier) (bool, error) {
+	found, err := version(ctx, q)
+	return found == Version, err
+}
+
+func version(ctx context.Context, q Querier) (int, error) {
+	var found int64
+	if err := q.QueryRowContext(ctx, `SELECT coalesce(max(version), 0) FROM view_schema`).Scan(&found); err != nil {
+		return 0, err
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO view_schema (version) VALUES ($1)`, Version)
-	return err
+	if found > Version {
+		return 0, newer(found)
+	}
+	return int(found), nil
+}
+
+func newer(found int64) error {
+	return fmt.Errorf("schema version %d, and this program knows %d: %w", found, Version, projections.ErrNewer)
 }
 
 // Index adds the indexes that Migrate left out.
-func Index(ctx context.Context, db *sql.DB, d Dialect) error {
+func Index(ctx context.Context, d Definer) error {
 	for _, m := range migrations {
 		for _, statement := range m.indexes {
-			if _, err := db.ExecContext(ctx, d.schema(statement)); err != nil {
+			if err := d.ExecContext(ctx, statement); err != nil {
 				return fmt.Errorf("views: index: %.60s: %w", statement, err)
 			}
 		}
@@ -253,24 +271,12 @@ func Index(ctx context.Context, db *sql.DB, d Dialect) error {
 	return nil
 }
 
-func (d Dialect) schema(statement string) string {
-	if d.Schema == nil {
-		return statement
+// Definitions gives every statement of every migration.
+func Definitions() []string {
+	var all []string
+	for _, m := range migrations {
+		all = append(all, m.tables...)
+		all = append(all, m.indexes...)
 	}
-	return d.Schema(statement)
-}
-
-// begin begins a transaction and takes its lock.
-func begin(ctx context.Context, db *sql.DB, options sql.TxOptions, lock string) (*sql.Tx, error) {
-	tx, err := db.BeginTx(ctx, &options)
-	if err != nil {
-		return nil, err
-	}
-	if lock != "" {
-		if _, err := tx.ExecContext(ctx, lock); err != nil {
-			tx.Rollback() //nolint:errcheck // the error before counts
-			return nil, err
-		}
-	}
-	return tx, nil
+	return all
 }

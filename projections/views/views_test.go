@@ -5,18 +5,6 @@ import (
 	"testing"
 )
 
-func TestStatements(t *testing.T) {
-	small := table{"t", 1, []string{"a", "b"}}
-	for _, c := range []struct{ got, want string }{
-		{small.statement(1, false), "INSERT INTO t (a, b) VALUES ($1, $2)"},
-		{small.statement(2, true), "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT (a) DO UPDATE SET b = excluded.b"},
-	} {
-		if c.got != c.want {
-			t.Errorf("got  %s\nwant %s", c.got, c.want)
-		}
-	}
-}
-
 // TestWordsOfTheSchema: the schema keeps to the types that every engine has, and
 // each written table to the columns that it was defined with.
 func TestWordsOfTheSchema(t *testing.T) {
@@ -38,21 +26,21 @@ func TestWordsOfTheSchema(t *testing.T) {
 			}
 		}
 	}
-	for _, written := range []table{
+	for _, written := range []Table{
 		documentsTable, contentsTable, customersTable, balancesTable, activityTable, entriesTable, postingsTable,
 		daysTable, accountsTable, openTable, taxTable, booksTable, rolesTable, seriesTable, countersTable,
 		fundsTable, allocationsTable, salesTable, dueTable,
 	} {
-		statement := defined[written.name]
-		for _, column := range written.columns {
+		statement := defined[written.Name]
+		for _, column := range written.Columns {
 			if !strings.Contains(statement, " "+column+" ") && !strings.Contains(statement, "("+column+" ") &&
 				!strings.Contains(statement, "\t"+column+" ") {
-				t.Errorf("%s has no column %s", written.name, column)
+				t.Errorf("%s has no column %s", written.Name, column)
 			}
 		}
-		key := strings.Join(written.columns[:written.keys], ", ")
-		if written.keys > 1 && !strings.Contains(statement, "PRIMARY KEY ("+key+")") {
-			t.Errorf("%s has another key than %s", written.name, key)
+		key := strings.Join(written.Columns[:written.Keys], ", ")
+		if written.Keys > 1 && !strings.Contains(statement, "PRIMARY KEY ("+key+")") {
+			t.Errorf("%s has another key than %s", written.Name, key)
 		}
 	}
 }
