@@ -31,6 +31,12 @@ var (
 	ErrBehind = &Fault{"view-behind", "the log ends before the place that the view should reach", ""}
 	// ErrBusy means that another process rebuilds the view.
 	ErrBusy = &Fault{"view-rebuilding", "another process is rebuilding the view", "wait until it is done"}
+	// ErrUnreachable means that there is no way to the database of the views.
+	ErrUnreachable = &Fault{"view-unreachable", "the database of the views cannot be reached", "commands go on without it; see that it runs and that DAYBOOK_VIEWS or daybook views names it"}
+	// ErrFull means that the database of the views has no room left.
+	ErrFull = &Fault{"view-full", "the database of the views has no room left", "make room there; the views go on from where they are"}
+	// ErrDisagrees means that views made anew are not what the live ones are.
+	ErrDisagrees = &Fault{"view-disagrees", "views made anew come out otherwise than they are now", "run daybook rebuild with their names to replace them"}
 	// ErrOrder means that pages did not follow one another: a defect of their
 	// source.
 	ErrOrder = &Fault{"view-order", "pages of the log do not follow one another", ""}

@@ -17,6 +17,7 @@ import (
 	"github.com/daybook-ledger/daybook/ledger/commit"
 	"github.com/daybook-ledger/daybook/projections"
 	"github.com/daybook-ledger/daybook/projections/sqlite"
+	"github.com/daybook-ledger/daybook/projections/views"
 )
 
 // Views are the views of an open book. Every process that opens the book may
@@ -65,19 +66,19 @@ func (v *Views) CatchUp(ctx context.Context) error {
 	})
 }
 
-// RebuildViews makes the views anew from the whole log, beside the live ones.
-func (b *Book) RebuildViews(ctx context.Context, progress func(done, last uint64)) error {
+// RebuildViews makes the views anew from the whole log, beside the live ones; r
+// says how, but for the log.
+func (b *Book) RebuildViews(ctx context.Context, r views.Rebuild, progress func(done, last uint64)) error {
 	return b.retry(ctx, func() error {
 		durable, err := b.Head()
 		if err != nil {
 			return err
 		}
-		told := func(p projections.Progress) {
-			if progress != nil {
-				progress(p.At.Size, max(durable.Size, p.At.Size))
-			}
+		r.Log = b.source
+		if progress != nil {
+			r.Progress = func(p projections.Progress) { progress(p.At.Size, max(durable.Size, p.At.Size)) }
 		}
-		return sqlite.Rebuild(ctx, b.viewsDir(), currentKeys{b}, b.source, told)
+		return sqlite.Rebuild(ctx, b.viewsDir(), currentKeys{b}, r)
 	})
 }
 
@@ -86,15 +87,15 @@ func (b *Book) RebuildViews(ctx context.Context, progress func(done, last uint64
 // for it is made anew at each erasure, after the keys were destroyed.
 func (b *Book) freshViews(ctx context.Context, progress func(done, last uint64)) error {
 	for {
-		views, err := sqlite.LiveKey(b.viewsDir())
+		live, err := sqlite.LiveKey(b.viewsDir())
 		if err != nil {
 			return nil //nolint:nilerr // there are none, or opening them tells what is wrong
 		}
 		since, err := b.Keys().Named(stateKey)
-		if err != nil || views > since {
+		if err != nil || live > since {
 			return err
 		}
-		err = b.RebuildViews(ctx, progress)
+		err = b.RebuildViews(ctx, views.Rebuild{Fresh: true}, progress)
 		if !errors.Is(err, projections.ErrBusy) {
 			return err
 		}

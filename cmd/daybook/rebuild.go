@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/daybook-ledger/daybook/projections/views"
 )
 
 func (a *app) rebuildCommand() *cobra.Command {
@@ -19,7 +21,7 @@ which go on answering until the new ones take their place in one step.`,
 		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, _ []string) error {
 			begun := a.now()
 			m := a.meter("Rebuilding")
-			err := s.book.RebuildViews(ctx, m.at)
+			err := s.book.RebuildViews(ctx, views.Rebuild{}, m.at)
 			m.end()
 			if err != nil {
 				return err

@@ -141,6 +141,7 @@ func parse(commit []byte) (Sealed, error) {
 }
 
 func (r *reader) section() (s section, err error) {
+	stored := r.rest
 	if err = r.array(3); err != nil {
 		return s, err
 	}
@@ -151,5 +152,6 @@ func (r *reader) section() (s section, err error) {
 		return s, err
 	}
 	s.ciphertext, err = r.bytes(tagSize, MaxCommit)
+	s.stored = stored[:len(stored)-len(r.rest)]
 	return s, err
 }

@@ -133,6 +133,7 @@ type Sealed struct {
 
 // section is a sealed section as stored.
 type section struct {
+	stored                       []byte // the whole of it
 	salt, commitment, ciphertext []byte
 }
 

@@ -48,6 +48,10 @@ type Commit struct {
 	Subjects map[uuid.UUID]keyring.KeyID
 	// Facts is the key that seals the facts.
 	Facts keyring.KeyID
+	// Sections gives, for each of those customers, the digest of the sealed section
+	// that holds the data: SHA-256 over the section as it is stored. It stays what
+	// it is when the key is destroyed. Only an opened commit has it.
+	Sections map[uuid.UUID][32]byte
 	// Entry is the log entry: the SHA-256 of the stored bytes.
 	Entry [32]byte
 }

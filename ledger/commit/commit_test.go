@@ -100,7 +100,7 @@ func TestACommitComesBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Digest, c.Entry = command.Digest, page.EntryHash(stored)
+	c.Digest, c.Entry, c.Sections = command.Digest, page.EntryHash(stored), got.Sections
 	if !reflect.DeepEqual(got, c) {
 		t.Errorf("got  %+v\nwant %+v", got, c)
 	}
@@ -130,10 +130,17 @@ func TestNothingPersonalInClear(t *testing.T) {
 func TestAnErasedSubject(t *testing.T) {
 	f := newFixture(t)
 	stored := f.seal(t, f.entered(t))
+	whole, err := f.codec.Open(stored)
+	if err != nil {
+		t.Fatal(err)
+	}
 	f.erase(t)
 	got, err := f.codec.Open(stored)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if digest := got.Sections[given.ID("ada")]; digest == [32]byte{} || digest != whole.Sections[given.ID("ada")] {
+		t.Error("the digest of the sealed section did not outlast its key")
 	}
 	if enter := got.Command.(*invoice.Enter); enter.Personal != nil || len(enter.Content.Lines) != 1 {
 		t.Errorf("the command: %+v", enter)

@@ -37,7 +37,7 @@ func (c *Codec) Open(stored []byte) (Commit, error) {
 		Book: h.Book, Epoch: h.Epoch, Position: h.Position, ID: h.Command, Principal: h.Principal,
 		Recorded: time.UnixMicro(h.Recorded).UTC(), Correlation: h.Correlation, Causation: h.Causation,
 		Rules: held.facts.Rules, Digest: held.facts.Digest, Events: make([]Event, len(h.Events)),
-		Subjects: held.subjects, Facts: h.Sections[0].Key, Entry: page.EntryHash(stored),
+		Subjects: held.subjects, Sections: held.sections, Facts: h.Sections[0].Key, Entry: page.EntryHash(stored),
 	}
 	commit.Command, err = codec.DecodeCommand(held.facts.Kind, held.facts.Schema, held.facts.Command, held.command.bytes)
 	if err == nil {
@@ -60,6 +60,7 @@ type contents struct {
 	command  part
 	events   map[int]part // by index; none where there is no personal part
 	subjects map[uuid.UUID]keyring.KeyID
+	sections map[uuid.UUID][32]byte // digests, by subject
 }
 
 // part is the personal part of a command or an event, and the subject of the
@@ -81,7 +82,7 @@ func (p part) belongs(whole any) error {
 // contents opens the sections: the facts first, then one for each subject.
 func (c *Codec) contents(sealed seal.Sealed) (*contents, error) {
 	h := sealed.Header
-	held := &contents{events: make(map[int]part), subjects: make(map[uuid.UUID]keyring.KeyID)}
+	held := &contents{events: make(map[int]part), subjects: make(map[uuid.UUID]keyring.KeyID), sections: make(map[uuid.UUID][32]byte)}
 	if len(h.Sections) == 0 {
 		return nil, fmt.Errorf("%w: no facts", ErrForm)
 	}
@@ -95,6 +96,7 @@ func (c *Codec) contents(sealed seal.Sealed) (*contents, error) {
 		case i == 0:
 			err = exactly(plain, &held.facts)
 		default:
+			held.sections[info.Subject] = sealed.Digest(i)
 			err = held.personal(info, plain, len(h.Events))
 		}
 		if err != nil {

@@ -68,7 +68,7 @@ func BenchmarkRebuild(b *testing.B) {
 	book := trade(b, 20_000)
 	log := viewtest.NewLog(book, 64)
 	for b.Loop() {
-		if err := sqlite.Rebuild(context.Background(), b.TempDir(), newRing(), log.Source(), nil); err != nil {
+		if err := sqlite.Rebuild(context.Background(), b.TempDir(), newRing(), views.Rebuild{Log: log.Source()}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -79,7 +79,7 @@ func BenchmarkRebuild(b *testing.B) {
 func BenchmarkQueries(b *testing.B) {
 	book := trade(b, 50_000)
 	dir, keys := filepath.Join(b.TempDir(), "views"), newRing()
-	if err := sqlite.Rebuild(context.Background(), dir, keys, viewtest.NewLog(book, 64).Source(), nil); err != nil {
+	if err := sqlite.Rebuild(context.Background(), dir, keys, views.Rebuild{Log: viewtest.NewLog(book, 64).Source()}); err != nil {
 		b.Fatal(err)
 	}
 	s, err := sqlite.Open(context.Background(), dir, keys)

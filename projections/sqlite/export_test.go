@@ -7,7 +7,7 @@ import (
 
 // Raw opens the live file of a folder to be disturbed.
 func Raw(dir string, keys Keys) (*sql.DB, error) {
-	id, err := readPointer(dir)
+	id, _, err := readPointer(dir)
 	if err != nil {
 		return nil, err
 	}

@@ -111,11 +111,10 @@ const (
 	// processes. A loss of power may take the last transactions, whole: they are
 	// in the log.
 	writing = `PRAGMA temp_store = MEMORY; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000`
-	// filling is for a file that nobody else uses, is thrown away if anything
-	// fails, and is flushed before it goes live. Sorting for indexes may need more
-	// room than memory; SQLite's temporary files are encrypted too, under keys that
-	// nobody keeps.
-	filling = `PRAGMA temp_store = FILE; PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY`
+	// filling is for a file that is gone on with if its process dies. Sorting for
+	// indexes may need more room than memory; SQLite's temporary files are
+	// encrypted too, under keys that nobody keeps.
+	filling = `PRAGMA temp_store = FILE; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_mode = WAL`
 )
 
 // openFile opens a file that exists, its writer set up by the pragmas.

@@ -15,6 +15,7 @@ import (
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
 	"github.com/daybook-ledger/daybook/projections"
 	"github.com/daybook-ledger/daybook/projections/sqlite"
+	"github.com/daybook-ledger/daybook/projections/views"
 	"github.com/daybook-ledger/daybook/testing/given"
 	"github.com/daybook-ledger/daybook/testing/viewtest"
 )
@@ -78,7 +79,7 @@ func victim(dir string) {
 			}
 		}
 		for {
-			if err := sqlite.Rebuild(context.Background(), filepath.Join(dir, "views"), ring, log.Source(), nil); err != nil {
+			if err := sqlite.Rebuild(context.Background(), filepath.Join(dir, "views"), ring, views.Rebuild{Log: log.Source()}); err != nil {
 				return err
 			}
 		}
@@ -129,7 +130,7 @@ func TestKilled(t *testing.T) {
 		}
 		viewtest.Agree(t, s, prefix(t, whole, int(status.Size)))
 	}
-	if err := sqlite.Rebuild(context.Background(), filepath.Join(dir, "views"), ring, log.Source(), nil); err != nil {
+	if err := sqlite.Rebuild(context.Background(), filepath.Join(dir, "views"), ring, views.Rebuild{Log: log.Source()}); err != nil {
 		t.Fatal(err)
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "views", "views.*.db"))

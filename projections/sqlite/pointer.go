@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +27,8 @@ type pointer struct {
 	Version int `json:"version"`
 	// File is the name of the live file, which has the id of its key.
 	File string `json:"file"`
+	// Next is the name of the file that a rebuild fills, if any.
+	Next string `json:"next,omitempty"`
 }
 
 func fileName(id keyring.KeyID) string {
@@ -43,42 +46,49 @@ func fileKey(name string) (keyring.KeyID, bool) {
 // LiveKey gives the id of the key of a folder's live file. os.ErrNotExist where
 // there is none.
 func LiveKey(dir string) (keyring.KeyID, error) {
-	id, err := readPointer(dir)
+	id, _, err := readPointer(dir)
 	if err != nil {
 		return 0, fmt.Errorf("sqlite: live file: %w", err)
 	}
 	return id, nil
 }
 
-// readPointer gives the live file's key id. A pointer that makes no sense is
-// damage; a missing one is os.ErrNotExist.
-func readPointer(dir string) (keyring.KeyID, error) {
+// readPointer gives the key ids of the live file and of the one that is being
+// filled, 0 for none. A pointer that makes no sense is damage; a missing one is
+// os.ErrNotExist.
+func readPointer(dir string) (live, next keyring.KeyID, err error) {
 	data, err := os.ReadFile(filepath.Join(dir, pointerName))
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	var p pointer
 	if err := json.Unmarshal(data, &p); err != nil {
-		return 0, fmt.Errorf("%w: %s: %w", projections.ErrDamaged, pointerName, err)
+		return 0, 0, fmt.Errorf("%w: %s: %w", projections.ErrDamaged, pointerName, err)
 	}
 	if p.Version > 1 {
-		return 0, fmt.Errorf("%s has version %d: %w", pointerName, p.Version, projections.ErrNewer)
+		return 0, 0, fmt.Errorf("%s has version %d: %w", pointerName, p.Version, projections.ErrNewer)
 	}
-	id, ok := fileKey(p.File)
+	live, ok := fileKey(p.File)
 	if !ok {
-		return 0, fmt.Errorf("%w: %s names no file of views", projections.ErrDamaged, pointerName)
+		return 0, 0, fmt.Errorf("%w: %s names no file of views", projections.ErrDamaged, pointerName)
 	}
-	return id, nil
+	next, _ = fileKey(p.Next)
+	return live, next, nil
 }
 
-// writePointer makes a file live, durably and in one step.
-func writePointer(dir string, id keyring.KeyID) error {
-	data, err := json.Marshal(pointer{Version: 1, File: fileName(id)})
+// writePointer says which file is live and which, if any, is being filled,
+// durably and in one step.
+func writePointer(dir string, live, next keyring.KeyID) error {
+	p := pointer{Version: 1, File: fileName(live)}
+	if next != 0 {
+		p.Next = fileName(next)
+	}
+	data, err := json.Marshal(p)
 	if err != nil {
 		return err
 	}
-	next := filepath.Join(dir, pointerName+".next")
-	f, err := os.OpenFile(next, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	beside := filepath.Join(dir, pointerName+".next")
+	f, err := os.OpenFile(beside, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
@@ -86,7 +96,7 @@ func writePointer(dir string, id keyring.KeyID) error {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(next, filepath.Join(dir, pointerName)); err != nil {
+	if err := os.Rename(beside, filepath.Join(dir, pointerName)); err != nil {
 		return err
 	}
 	return syncDir(dir)
@@ -123,7 +133,7 @@ func lockFolder(ctx context.Context, dir string, wait bool) (unlock func(), err 
 
 // begin makes the folder's first file where there is none.
 func begin(ctx context.Context, dir string, keys Keys) error {
-	if _, err := readPointer(dir); !errors.Is(err, os.ErrNotExist) {
+	if _, _, err := readPointer(dir); !errors.Is(err, os.ErrNotExist) {
 		return nil // what is wrong with it shows when it is opened
 	}
 	unlock, err := lockFolder(ctx, dir, true)
@@ -131,10 +141,10 @@ func begin(ctx context.Context, dir string, keys Keys) error {
 		return err
 	}
 	defer unlock()
-	if _, err := readPointer(dir); !errors.Is(err, os.ErrNotExist) {
+	if _, _, err := readPointer(dir); !errors.Is(err, os.ErrNotExist) {
 		return nil // another process was quicker
 	}
-	if err := sweep(dir, keys, 0); err != nil {
+	if err := sweep(dir, keys); err != nil {
 		return err
 	}
 	id, l, err := newFile(ctx, dir, keys)
@@ -147,7 +157,7 @@ func begin(ctx context.Context, dir string, keys Keys) error {
 	if err := flush(dir, id); err != nil {
 		return err
 	}
-	return writePointer(dir, id)
+	return writePointer(dir, id, 0)
 }
 
 // newFile makes a file under a new key, to be filled by one connection and then
@@ -174,13 +184,33 @@ func newFile(ctx context.Context, dir string, keys Keys) (keyring.KeyID, *live, 
 	return id, l, nil
 }
 
-// finish gives a file its indexes and the mode in which live files are.
-func finish(ctx context.Context, l *live) error {
-	if err := l.engine.define(ctx, func(d views.Definer) error { return views.Index(ctx, d) }); err != nil {
-		return classify(err)
+// begunFile opens a file that a rebuild began to fill and did not finish. nil
+// where it cannot be gone on with.
+func begunFile(ctx context.Context, dir string, keys Keys, id keyring.KeyID) *live {
+	key, err := viewKey(keys, id)
+	if err != nil {
+		return nil
 	}
-	_, err := l.file.write.ExecContext(ctx, `PRAGMA journal_mode = WAL`)
-	return classify(err)
+	defer clear(key)
+	path := filepath.Join(dir, fileName(id))
+	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
+		return nil
+	}
+	f, err := openFile(path, key, filling)
+	if err != nil {
+		return nil
+	}
+	l := newLive(f)
+	if current, err := views.Current(ctx, plain{f.write}); err != nil || !current {
+		l.close()
+		return nil
+	}
+	return l
+}
+
+// finish gives a file its indexes.
+func finish(ctx context.Context, l *live) error {
+	return classify(l.engine.define(ctx, func(d views.Definer) error { return views.Index(ctx, d) }))
 }
 
 // viewKey gives a key that is a view's: names of files are not to be trusted with
@@ -205,18 +235,19 @@ func flush(dir string, id keyring.KeyID) error {
 	return errors.Join(f.Sync(), f.Close(), syncDir(dir))
 }
 
-// sweep destroys the keys of all files of views but one, and then removes them:
-// what was replaced, and what a process that died had begun. It needs the
+// sweep destroys the keys of all files of views but some, and then removes them:
+// what was replaced, and what a process that died had begun and nobody goes on
+// with. It needs the
 // folder's lock. A file that cannot be removed yet, because a process has it open
 // on a system that minds, is removed the next time.
-func sweep(dir string, keys Keys, keep keyring.KeyID) error {
+func sweep(dir string, keys Keys, keep ...keyring.KeyID) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
 	var gone []keyring.KeyID
 	for _, entry := range entries {
-		if id, ours := fileKey(entry.Name()); ours && id != keep {
+		if id, ours := fileKey(entry.Name()); ours && !slices.Contains(keep, id) {
 			gone = append(gone, id)
 		}
 	}

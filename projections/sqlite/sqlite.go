@@ -101,13 +101,42 @@ func (s *Store) Cursor(ctx context.Context) (at projections.Cursor, err error) {
 	return at, err
 }
 
-// Apply implements projections.Store.
+// Apply implements projections.Store. What was applied to a file that was
+// replaced meanwhile is applied again, to the one that replaced it.
 func (s *Store) Apply(ctx context.Context, pages []projections.Page) (at projections.Cursor, err error) {
-	err = s.use(ctx, func(l *live) error {
-		at, err = l.views.Apply(ctx, pages)
-		return err
+	for {
+		var used *live
+		err = s.use(ctx, func(l *live) error {
+			used = l
+			at, err = l.views.Apply(ctx, pages)
+			return err
+		})
+		if err != nil {
+			return at, err
+		}
+		l, _, err := s.current(ctx)
+		if err != nil {
+			return at, err
+		}
+		s.mu.RUnlock()
+		if l == used {
+			return at, nil
+		}
+	}
+}
+
+// alone runs f while nobody writes to the live file; f is told how many commits
+// it holds.
+func (s *Store) alone(ctx context.Context, f func(size uint64) error) error {
+	return s.use(ctx, func(l *live) error {
+		return l.engine.Write(ctx, func(views.Writer) error {
+			at, err := l.views.Cursor(ctx)
+			if err != nil {
+				return err
+			}
+			return f(at.Size)
+		})
 	})
-	return at, err
 }
 
 // Read implements views.Reader.
@@ -204,7 +233,7 @@ func (s *Store) reopen(ctx context.Context) error {
 }
 
 func (s *Store) openPointed(ctx context.Context) (*live, error) {
-	id, err := readPointer(s.dir)
+	id, _, err := readPointer(s.dir)
 	if err != nil {
 		return nil, err
 	}

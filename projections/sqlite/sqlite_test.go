@@ -12,6 +12,7 @@ import (
 
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
 	"github.com/daybook-ledger/daybook/projections/sqlite"
+	"github.com/daybook-ledger/daybook/projections/views"
 	"github.com/daybook-ledger/daybook/testing/compiled"
 	"github.com/daybook-ledger/daybook/testing/viewtest"
 )
@@ -101,6 +102,9 @@ func TestConformance(t *testing.T) {
 					return viewtest.Store{}, err
 				}
 				return viewtest.Store{Store: s, Queries: s.Queries, Close: s.Close}, nil
+			},
+			Rebuild: func(place string, r views.Rebuild) error {
+				return sqlite.Rebuild(context.Background(), filepath.Join(dir, place), keys, r)
 			},
 			Raw: func(place string) (*sql.DB, error) {
 				return sqlite.Raw(filepath.Join(dir, place), keys)

@@ -33,6 +33,18 @@ const maxEvents = 1 << 16
 
 func (p place) key() int64 { return int64(p.commit.Position)<<16 | int64(p.index) }
 
+// section is the digest of the sealed section that holds the personal data of the
+// event's subject, empty where the commit has none. It is the same after the
+// subject's key was destroyed.
+func (p place) section() []byte {
+	if personal, is := p.event.Event.(domain.Personal); is {
+		if digest, found := p.commit.Sections[personal.Subject()]; found {
+			return digest[:]
+		}
+	}
+	return []byte{}
+}
+
 func (p place) recorded() int64 { return p.commit.Recorded.UnixMicro() }
 
 // fold adds a commit of a page.
@@ -148,7 +160,7 @@ func (b *batch) exec(query string, args ...any) error {
 func (b *batch) foldProfile(p place, country string, profile *customer.Profile) error {
 	id := p.event.Stream.ID
 	if p.event.Revision == 1 {
-		b.people[id] = &person{id: id, seq: p.key(), country: country, profile: profile, registered: p.recorded()}
+		b.people[id] = &person{id: id, seq: p.key(), country: country, profile: profile, registered: p.recorded(), section: p.section()}
 		b.settled[id] = true
 		return nil
 	}
@@ -157,7 +169,7 @@ func (b *batch) foldProfile(p place, country string, profile *customer.Profile) 
 		return err
 	}
 	before := row.name()
-	row.country, row.profile, row.changed = country, profile, true
+	row.country, row.profile, row.section, row.changed = country, profile, p.section(), true
 	if row.name() == before {
 		return nil
 	}

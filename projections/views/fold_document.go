@@ -29,8 +29,8 @@ func (b *batch) begun(p place) (*document, error) {
 }
 
 // keep keeps the event that says what the document says.
-func (b *batch) keep(d *document, e domain.Event) error {
-	facts, personal, version, err := codec.EncodeEvent(e)
+func (b *batch) keep(d *document, p place) error {
+	facts, personal, version, err := codec.EncodeEvent(p.event.Event)
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (b *batch) keep(d *document, e domain.Event) error {
 	if personal != nil {
 		sealed = personal
 	}
-	b.contents[d.seq] = []any{d.seq, e.EventType(), int64(version), facts, sealed}
+	b.contents[d.seq] = []any{d.seq, p.event.Event.EventType(), int64(version), facts, p.section(), sealed}
 	return nil
 }
 
@@ -61,7 +61,7 @@ func (b *batch) foldDraft(p place, content *invoice.Content, net, tax, gross, du
 	d.customer, d.name = content.Customer, who.name()
 	d.reference, d.due = content.Reference, content.DueDate
 	d.amounts(content.Currency, net, tax, gross, due)
-	return b.keep(d, p.event.Event)
+	return b.keep(d, p)
 }
 
 func (b *batch) foldInvoice(p place, e *invoice.Issued) error {
@@ -78,7 +78,7 @@ func (b *batch) foldInvoice(p place, e *invoice.Issued) error {
 	}
 	d.open, d.openBase = 0, 0 // posting it opens it
 	d.amounts(e.Content.Currency, e.Totals.Net, e.Totals.Tax, e.Totals.Gross, e.Totals.Due)
-	return b.keep(d, e)
+	return b.keep(d, p)
 }
 
 func (b *batch) foldCredit(p place, e *credit.Issued) error {
@@ -97,7 +97,7 @@ func (b *batch) foldCredit(p place, e *credit.Issued) error {
 		d.name = buyerName(e.Personal.Buyer)
 	}
 	d.amounts(e.Content.Currency, e.Totals.Net, e.Totals.Tax, e.Totals.Gross, e.Totals.Due)
-	return b.keep(d, e)
+	return b.keep(d, p)
 }
 
 func buyerName(buyer *customer.Profile) string {

@@ -49,23 +49,14 @@ func (b *batch) forget(d *document) error {
 
 // loadDocuments reads all documents of a customer.
 func (b *batch) loadDocuments(id uuid.UUID) error {
-	s, err := b.w.stmt(b.ctx, `SELECT `+documentColumns+` FROM documents WHERE customer = $1`)
-	if err != nil {
-		return err
-	}
-	rows, err := s.QueryContext(b.ctx, id[:])
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
+	return load(b.ctx, b.w, `SELECT `+documentColumns+` FROM documents WHERE customer = $1`, []any{id[:]}, func(r scanner) error {
 		d := &document{}
-		if err := d.scan(rows); err != nil {
+		if err := d.scan(r); err != nil {
 			return err
 		}
 		if b.documents[d.stream] == nil {
 			b.documents[d.stream] = d
 		}
-	}
-	return rows.Err()
+		return nil
+	})
 }

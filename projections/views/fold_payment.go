@@ -54,7 +54,7 @@ func (b *batch) foldPayment(p place, e *payment.Received) error {
 	d.reference, d.date = e.Reference, e.Date
 	d.amounts(e.Amount.Currency(), e.Amount, money.Zero(e.Amount.Currency()), e.Amount, e.Amount)
 	b.funds[d.seq] = newFunds(worthOf(e.Amount, e.Amount))
-	return b.keep(d, e)
+	return b.keep(d, p)
 }
 
 // foldReversal makes what is to be paid back due; posting it opens it.

@@ -25,9 +25,10 @@ var (
 	}}
 	fundsTable       = Table{"funds", 1, []string{"document", "amount", "free", "refunded", "drawn", "reversed", "reason", "base", "free_base"}}
 	allocationsTable = Table{"allocations", 2, []string{"source", "target", "amount", "date"}}
-	contentsTable    = Table{"contents", 1, []string{"document", "type", "version", "facts", "personal"}}
+	contentsTable    = Table{"contents", 1, []string{"document", "type", "version", "facts", "section", "personal"}}
 	customersTable   = Table{"customers", 1, []string{
 		"id", "seq", "name", "name_key", "reference", "country", "profile", "registered", "search",
+		"section",
 	}}
 	balancesTable = Table{"customer_balances", 2, []string{
 		"customer", "currency", "receivable", "credit", "receivable_base", "credit_base",
@@ -140,6 +141,7 @@ type person struct {
 	seq        int64
 	country    string
 	profile    *customer.Profile // nil once erased
+	section    []byte            // that holds the profile, by its digest
 	registered int64
 }
 
@@ -161,15 +163,15 @@ func (p *person) values() ([]any, error) {
 	}
 	return []any{
 		p.id[:], p.seq, p.name(), fold(p.name()), reference, p.country, profile, p.registered,
-		searchable(p.name(), reference),
+		searchable(p.name(), reference), p.section,
 	}, nil
 }
 
-const personColumns = `id, seq, country, profile, registered`
+const personColumns = `id, seq, country, profile, registered, section`
 
 func (p *person) scan(s scanner) error {
 	var profile string
-	if err := s.Scan(&p.id, &p.seq, &p.country, &profile, &p.registered); err != nil {
+	if err := s.Scan(&p.id, &p.seq, &p.country, &profile, &p.registered, &p.section); err != nil {
 		return err
 	}
 	p.stored = true

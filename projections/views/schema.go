@@ -3,6 +3,8 @@ package views
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/daybook-ledger/daybook/projections"
 )
@@ -10,18 +12,21 @@ import (
 // migration is one step of the schema. Steps are never changed once released,
 // only followed by others.
 type migration struct {
-	tables  []string
+	tables []string
+	// indexes are what queries alone need; what folding looks up by is among the
+	// tables.
 	indexes []string
 }
 
 // Version is the schema's version: the number of migrations.
-const Version = 5
+const Version = 6
 
 var migrations = [Version]migration{{
 	tables: []string{
 		`CREATE TABLE view_cursor (id INT8 NOT NULL PRIMARY KEY, epoch INT8 NOT NULL, page INT8 NOT NULL,
 			size INT8 NOT NULL, root BLOB NOT NULL, edge BLOB NOT NULL, events INT8 NOT NULL)`,
-		`INSERT INTO view_cursor (id, epoch, page, size, root, edge, events) VALUES (1, 0, 0, 0, '', '', 0)`,
+		`INSERT INTO view_cursor (id, epoch, page, size, root, edge, events) VALUES (1, 0, 0, 0, '', '', 0)
+			ON CONFLICT (id) DO NOTHING`,
 
 		`CREATE TABLE books (id BLOB NOT NULL PRIMARY KEY, currency TEXT NOT NULL, origin TEXT NOT NULL,
 			seller TEXT NOT NULL, opened INT8 NOT NULL)`,
@@ -43,6 +48,7 @@ var migrations = [Version]migration{{
 			currency TEXT NOT NULL, net INT8 NOT NULL, tax INT8 NOT NULL, gross INT8 NOT NULL,
 			payable INT8 NOT NULL, open INT8 NOT NULL, credited INT8 NOT NULL, invoice BLOB,
 			imported INT8 NOT NULL, recorded INT8 NOT NULL, search TEXT NOT NULL) /*clustered*/`,
+		`CREATE UNIQUE INDEX documents_id ON documents (id, kind)`,
 		// The event that says what the document says: its newest draft or its
 		// issue, as package codec encodes it.
 		`CREATE TABLE contents (document INT8 NOT NULL PRIMARY KEY, type TEXT NOT NULL, version INT8 NOT NULL,
@@ -70,7 +76,6 @@ var migrations = [Version]migration{{
 	// Lists are read one kind and status at a time, each in the order asked for,
 	// and merged: so no list has to sort what it does not show.
 	indexes: []string{
-		`CREATE UNIQUE INDEX documents_id ON documents (id, kind)`,
 		`CREATE INDEX documents_number ON documents (kind, status, number, seq)`,
 		`CREATE INDEX documents_date ON documents (kind, status, date, seq)`,
 		`CREATE INDEX documents_due ON documents (kind, status, due, seq)`,
@@ -173,6 +178,17 @@ var migrations = [Version]migration{{
 		"activity", "entries", "postings", "account_days", "account_balances", "open_days", "tax_months",
 		"funds", "allocations", "sales", "due_sums",
 	)...),
+}, {
+	// Rows with personal data know the sealed section that those came from, by its
+	// digest, which stands for them where views are compared.
+	tables: append([]string{
+		`ALTER TABLE contents ADD COLUMN section BLOB NOT NULL DEFAULT ''`,
+		`ALTER TABLE customers ADD COLUMN section BLOB NOT NULL DEFAULT ''`,
+	}, emptied(
+		"books", "roles", "series", "series_counters", "customers", "customer_balances", "documents", "contents",
+		"activity", "entries", "postings", "account_days", "account_balances", "open_days", "tax_months",
+		"funds", "allocations", "sales", "due_sums", "periods", "period_balances",
+	)...),
 }}
 
 // emptied gives the statements that empty tables, and begin the log again.
@@ -221,7 +237,7 @@ func migrate(ctx context.Context, d Definer, bulk bool) error {
 			statements = append(statements[:len(statements):len(statements)], m.indexes...)
 		}
 		for _, statement := range statements {
-			if err := d.ExecContext(ctx, statement); err != nil {
+			if err := d.ExecContext(ctx, repeatable(statement)); err != nil {
 				return fmt.Errorf("%.60s: %w", statement, err)
 			}
 		}
@@ -263,7 +279,7 @@ func newer(found int64) error {
 func Index(ctx context.Context, d Definer) error {
 	for _, m := range migrations {
 		for _, statement := range m.indexes {
-			if err := d.ExecContext(ctx, statement); err != nil {
+			if err := d.ExecContext(ctx, repeatable(statement)); err != nil {
 				return fmt.Errorf("views: index: %.60s: %w", statement, err)
 			}
 		}
@@ -271,12 +287,23 @@ func Index(ctx context.Context, d Definer) error {
 	return nil
 }
 
+// repeatable leaves what is there already as it is.
+func repeatable(statement string) string {
+	for _, kind := range []string{"CREATE TABLE ", "CREATE INDEX ", "CREATE UNIQUE INDEX "} {
+		if name, found := strings.CutPrefix(statement, kind); found {
+			return kind + "IF NOT EXISTS " + name
+		}
+	}
+	return statement
+}
+
 // Definitions gives every statement of every migration.
 func Definitions() []string {
 	var all []string
 	for _, m := range migrations {
-		all = append(all, m.tables...)
-		all = append(all, m.indexes...)
+		for _, statement := range append(slices.Clone(m.tables), m.indexes...) {
+			all = append(all, repeatable(statement))
+		}
 	}
 	return all
 }

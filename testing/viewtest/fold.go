@@ -184,6 +184,7 @@ func testErased(t *testing.T, e Engine) {
 	if whole := everything(t, after); strings.Contains(whole, "ada & Co") || strings.Contains(whole, "ada@") {
 		t.Error("the views still name the person")
 	}
+	same(t, "attestation", attest(t, after), attest(t, before))
 	same(t, "trial balance", must[views.TrialBalance](t)(after.TrialBalance(within(t), "")),
 		must[views.TrialBalance](t)(before.TrialBalance(within(t), "")))
 }

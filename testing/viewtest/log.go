@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/rules"
 	"github.com/daybook-ledger/daybook/ledger/commit"
@@ -58,6 +60,12 @@ func (l *Log) AddPage(commits ...given.Commit) {
 		}
 		for _, change := range taken.Changes {
 			l.revisions[change.Stream]++
+			if personal, is := change.Event.(domain.Personal); is {
+				if c.Sections == nil {
+					c.Sections = map[uuid.UUID][32]byte{}
+				}
+				c.Sections[personal.Subject()] = sha256.Sum256(fmt.Appendf(nil, "section of %s in %d", personal.Subject(), c.Position))
+			}
 			c.Events = append(c.Events, commit.Event{Stream: change.Stream, Revision: l.revisions[change.Stream], Event: change.Event})
 		}
 		page.Commits = append(page.Commits, c)

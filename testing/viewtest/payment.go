@@ -212,6 +212,8 @@ var undone = [][]string{{ // to 1
 }, { // to 4
 	`DROP TABLE periods`, `DROP TABLE period_balances`, `ALTER TABLE books DROP COLUMN tax_basis`,
 	`ALTER TABLE postings DROP COLUMN tax_point`,
+}, { // to 5
+	`ALTER TABLE contents DROP COLUMN section`, `ALTER TABLE customers DROP COLUMN section`,
 }}
 
 // testOlderVersions: views of an older version are made anew from the log.

@@ -36,6 +36,26 @@ var names = []string{
 
 // RandomBook keeps a book by about so many commands.
 func RandomBook(t *rapid.T, commands int) *given.Book {
+	c := newChance(t)
+	for range commands {
+		c.step()
+	}
+	return c.book
+}
+
+// largeBook keeps a book until it has at least so many events.
+func largeBook(t *rapid.T, events int) *given.Book {
+	c := newChance(t)
+	for counted, made := 0, 0; made < events; {
+		c.step()
+		for ; counted < len(c.book.Log); counted++ {
+			made += len(c.book.Log[counted].Changes)
+		}
+	}
+	return c.book
+}
+
+func newChance(t *rapid.T) *chance {
 	b := given.New()
 	b.Strict = false
 	c := &chance{t: t, book: b}
@@ -43,16 +63,18 @@ func RandomBook(t *rapid.T, commands int) *given.Book {
 	for range 2 {
 		c.register()
 	}
-	for range commands {
-		b.Now = b.Now.Add(time.Duration(rapid.IntRange(0, 72).Draw(t, "hours")) * time.Hour)
-		rapid.SampledFrom([]func(){
-			c.register, c.change, c.draft, c.edit, c.approve, c.issue, c.issue, c.discard,
-			c.enter, c.enter, c.enter, c.credit, c.credit, c.credit, c.onAccount, c.number,
-			c.receive, c.receive, c.receive, c.allocate, c.allocate, c.release, c.refund, c.reverse, c.writeOff,
-			c.closePeriod, c.settle, c.reopen,
-		}).Draw(t, "step")()
-	}
-	return b
+	return c
+}
+
+// step gives some command.
+func (c *chance) step() {
+	c.book.Now = c.book.Now.Add(time.Duration(rapid.IntRange(0, 72).Draw(c.t, "hours")) * time.Hour)
+	rapid.SampledFrom([]func(){
+		c.register, c.change, c.draft, c.edit, c.approve, c.issue, c.issue, c.discard,
+		c.enter, c.enter, c.enter, c.credit, c.credit, c.credit, c.onAccount, c.number,
+		c.receive, c.receive, c.receive, c.allocate, c.allocate, c.release, c.refund, c.reverse, c.writeOff,
+		c.closePeriod, c.settle, c.reopen,
+	}).Draw(c.t, "step")()
 }
 
 func (c *chance) do(command domain.Command) bool {

@@ -35,6 +35,8 @@ type Engine struct {
 	// Raw opens the database at a place, where there are views, for the suite to
 	// disturb. The suite closes it.
 	Raw func(place string) (*sql.DB, error)
+	// Rebuild makes the views at a place anew.
+	Rebuild func(place string, r views.Rebuild) error
 }
 
 // Run runs the suite. It calls engine once for each test.
@@ -47,6 +49,12 @@ func Run(t *testing.T, engine func(t *testing.T) Engine) {
 		"Fold/LargeDocument":        testLargeDocument,
 		"Fold/FrozenAtIssue":        testFrozen,
 		"Fold/Erased":               testErased,
+		"Fold/Attested":             testAttested,
+		"Rebuild/SaysTheSame":       testRebuilt,
+		"Rebuild/GoesOn":            testRebuildGoesOn,
+		"Rebuild/Disagrees":         testRebuildDisagrees,
+		"Rebuild/BesideOthers":      testRebuildBeside,
+		"Rebuild/OtherLog":          testRebuildOtherLog,
 		"Apply/TwiceIsOnce":         testTwice,
 		"Apply/GapIsRefused":        testGap,
 		"Apply/OtherLogIsRebuild":   testOtherLog,

@@ -1,0 +1,168 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/daybook-ledger/daybook/projections"
+	"github.com/daybook-ledger/daybook/projections/views"
+)
+
+// Rebuild makes the views of a book anew from the whole log, in a new schema
+// beside the live one, and then makes the new one live in one step. Meanwhile the
+// live views are read and brought forward as before; they may also be damaged,
+// newer than this program, or missing. Every process that has them open changes
+// over by itself, and the old schema is dropped.
+//
+// Where Rebuild fails, or the process dies, the live views are as they were, and
+// the next Rebuild goes on where this one was. projections.ErrBusy where another
+// process is rebuilding; *views.Disagreement where views come out otherwise.
+func Rebuild(ctx context.Context, o Options, r views.Rebuild) error {
+	db, err := newDatabase(o)
+	if err == nil {
+		err = db.rebuild(ctx, o, r)
+	}
+	if err != nil {
+		return fmt.Errorf("postgres: rebuild: %w", classify(err))
+	}
+	return nil
+}
+
+func (db *database) rebuild(ctx context.Context, o Options, r views.Rebuild) error {
+	if err := views.CheckNames(r.Named); err != nil {
+		return err
+	}
+	c, err := db.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close(context.WithoutCancel(ctx))
+	if err := db.prepare(ctx, c); err != nil {
+		return err
+	}
+	unlock, err := db.lockRebuild(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	err = db.replace(ctx, c, o, r)
+	if errors.Is(err, projections.ErrRebuild) && !r.Fresh { // what was begun is of another log
+		r.Fresh = true
+		err = db.replace(ctx, c, o, r)
+	}
+	return err
+}
+
+// lockRebuild makes this the one process that rebuilds, until unlock or the end
+// of its connection.
+func (db *database) lockRebuild(ctx context.Context) (unlock func(), err error) {
+	c, err := db.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	unlock = func() { c.Close(context.WithoutCancel(ctx)) } //nolint:errcheck // the server notices
+	tx, err := c.Begin(ctx)
+	if err == nil {
+		var book []byte
+		err = tx.QueryRow(ctx, `SELECT book FROM daybook.rebuilds WHERE book = $1 FOR UPDATE NOWAIT`, db.book[:]).Scan(&book)
+	}
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && refused.Code == lockNotAvailable {
+		err = projections.ErrBusy
+	}
+	if err != nil {
+		unlock()
+		return nil, err
+	}
+	return unlock, nil
+}
+
+func (db *database) replace(ctx context.Context, c *pgx.Conn, o Options, r views.Rebuild) error {
+	before, next, err := db.begin(ctx, c, r.Fresh)
+	if err != nil {
+		return err
+	}
+	if err := db.sweep(ctx, c, before, next); err != nil {
+		return err
+	}
+	if err := db.define(ctx, next, func(d views.Definer) error { return views.Migrate(ctx, d, true) }); err != nil {
+		return err
+	}
+	g, err := db.open(ctx, next, false)
+	if err != nil {
+		return err
+	}
+	defer g.close()
+	replacement := views.Replacement{Rebuild: r, Next: g.views, Index: func(ctx context.Context) error {
+		return db.define(ctx, next, func(d views.Definer) error { return views.Index(ctx, d) })
+	}}
+	if before != 0 {
+		if live, err := Open(ctx, o); err == nil {
+			defer live.Close()
+			replacement.Live = live
+		}
+	}
+	if err := replacement.Fill(ctx); err != nil {
+		return err
+	}
+	if err := db.goLive(ctx, c, before, g, r); err != nil {
+		return err
+	}
+	return db.sweep(ctx, c, next, next)
+}
+
+// begin gives the live generation, and the one to be filled: what a rebuild
+// before left, if it can be gone on with, or a new one.
+func (db *database) begin(ctx context.Context, c *pgx.Conn, fresh bool) (live, next int64, err error) {
+	if err := c.QueryRow(ctx, `SELECT generation, next FROM daybook.books WHERE book = $1`, db.book[:]).Scan(&live, &next); err != nil {
+		return 0, 0, err
+	}
+	if next > live && !fresh {
+		if current, err := db.current(ctx, c, next); err == nil && current {
+			return live, next, nil
+		}
+	}
+	next = max(live, next) + 1
+	_, err = c.Exec(ctx, `UPDATE daybook.books SET next = $1 WHERE book = $2`, next, db.book[:])
+	return live, next, err
+}
+
+// goLive makes a generation live. Nobody writes meanwhile: so it is as far as
+// the one before.
+func (db *database) goLive(ctx context.Context, c *pgx.Conn, before int64, g *generation, r views.Rebuild) error {
+	tx, err := c.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback(context.WithoutCancel(ctx)) //nolint:errcheck // after Commit it does nothing
+	changed, err := tx.Exec(ctx, `UPDATE daybook.books SET generation = $1, next = 0 WHERE book = $2 AND generation = $3 AND next = $1`, g.number, db.book[:], before)
+	if err != nil {
+		return err
+	}
+	if changed.RowsAffected() == 0 {
+		return fmt.Errorf("the live views changed meanwhile: %w", projections.ErrBusy)
+	}
+	if at, err := db.place(ctx, before); err == nil {
+		runner := projections.Runner{View: g.views, Read: r.Log}
+		// A live view that is farther than the log leads is of another one.
+		if err := runner.CatchUp(ctx, at); err != nil && !errors.Is(err, projections.ErrBehind) {
+			return err
+		}
+	}
+	return tx.Commit(ctx)
+}
+
+// place tells how many commits a generation holds.
+func (db *database) place(ctx context.Context, number int64) (size uint64, err error) {
+	c, err := db.connect(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer c.Close(context.WithoutCancel(ctx))
+	err = c.QueryRow(ctx, `SELECT size FROM `+db.schema(number)+`.view_cursor WHERE id = 1`).Scan(&size)
+	return size, err
+}
