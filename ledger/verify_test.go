@@ -84,7 +84,7 @@ func (w *world) verify(h *history, disks ...string) {
 		o := w.mustOpen(disk, w.store)
 		remembered := o.head.Head().Head
 		o.close(w.t)
-		report, err := transparency.Verify(context.Background(), w.store, v, transparency.Options{Remembered: &remembered})
+		report, err := transparency.Verify(context.Background(), w.store, v, transparency.Options{Expected: []transparency.Expectation{transparency.Remembered(remembered)}})
 		if err != nil || !report.OK {
 			w.t.Errorf("verify against disk %s: %+v, %v", disk, report, err)
 		}

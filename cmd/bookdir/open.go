@@ -35,6 +35,9 @@ type Options struct {
 	// Progress is told how far the writer has come with pages that its state
 	// file lacks; may be nil.
 	Progress func(done, last uint64)
+	// ScrubAfter is how long after the opening, and after each pass, the log is
+	// checked in the background; a minute, and then each hour, when 0.
+	ScrubAfter time.Duration
 	// Wait is how long to wait for a process that holds the book and does not
 	// answer, as one does that is just starting or ending; 15 s when 0.
 	Wait time.Duration
@@ -64,6 +67,9 @@ type link struct {
 	unclean string
 	head    func() (page.Head, error)
 	closers []func(context.Context) error
+
+	scrubbing sync.Mutex // guards scrubbed
+	scrubbed  Scrubbed
 }
 
 // connection is what the file connect holds.
@@ -160,6 +166,7 @@ func hold(ctx context.Context, dir string, info Info, o Options) (_ *link, err e
 		return nil, err
 	}
 	l.head = func() (page.Head, error) { return writer.Durable(), nil }
+	l.scrub(signer.Verifier())
 	transport, err := named(l.keys, transportKey)
 	if err != nil {
 		return nil, err

@@ -1,10 +1,20 @@
 package bookdir
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/daybook-ledger/daybook/eventstore/head"
 	"github.com/daybook-ledger/daybook/eventstore/page"
@@ -36,53 +46,337 @@ const (
 // told are the codes that users of a book know for those of package transparency.
 var told = map[string]string{transparency.CodeForeign: CodeForeign, transparency.CodeLost: CodeShort}
 
+// VerifyOptions say how much is verified; the zero value verifies the whole log
+// by the public keys alone.
+type VerifyOptions struct {
+	// Expected are heads that the log must contain.
+	Expected []transparency.Expectation
+	// Receipts must be honoured.
+	Receipts []transparency.Receipt
+	// Resume goes on from where an earlier verification came, as the folder
+	// remembers it: what was verified before is not looked at again.
+	Resume bool
+	// Deep, unless nil, opens and replays every commit too; from the beginning.
+	Deep *Deep
+	// Progress may be nil.
+	Progress func(pages, of uint64)
+	// Slow, unless nil, is called after every page, to make room for others.
+	Slow func()
+	// Unkept does not remember how far the verification came.
+	Unkept bool
+}
+
 // Report is what a verification found.
 type Report struct {
 	transparency.Report
 	// Events is how many events the commits hold that could be read.
 	Events uint64
+	// From is the size from which the verification went on; 0 for the whole log.
+	From uint64
 }
 
-// Verify checks the whole log, by the public key alone: every page's form,
-// signature and place, every root, that the log extends the remembered head, and
-// that every commit's header says where it stands; and that what the receipts
-// prove is still in the log. Memory does not grow with the log. What is wrong
-// stands in the report; an error means that the log could not be read to its
-// end, or that a receipt is none of this log's.
-func (l *Log) Verify(ctx context.Context, receipts []transparency.Receipt, progress func(pages, of uint64)) (Report, error) {
-	var r Report
-	held, err := newReceiptCheck(l.Verifier, receipts)
+// keepEvery is how often a verification remembers how far it has come.
+const keepEvery = 30 * time.Second
+
+// Verify checks the log, by the public keys alone: every page's form, signature
+// and place, every root; that the log has the remembered head, the heads that are
+// expected and the one that witnesses cosigned; that every commit's header says
+// where it stands and that no stream has a gap; and that the receipts are
+// honoured. Memory does not grow with the log. What is wrong stands in the
+// report; an error means that the log could not be read to its end, or that a
+// receipt is none of this log's.
+func (l *Log) Verify(ctx context.Context, o VerifyOptions) (Report, error) {
+	v := &verification{log: l, headers: headerCheck{info: l.Info}, options: o, kept: time.Now()}
+	defer v.headers.revisions.close()
+	expected, err := v.expect()
 	if err != nil {
-		return r, err
+		return Report{}, err
 	}
-	remembered, missing, err := l.remembered()
-	if err != nil {
-		return r, err
+	from, edge := v.resume(expected)
+	v.report.From = from.Size
+	if err := v.before(ctx, from, &expected); err != nil {
+		return v.report, err
 	}
-	headers := headerCheck{info: l.Info, events: &r.Events}
-	commit := func(position, _ uint64, stored []byte) error {
-		if err := held.check(position, stored); err != nil {
-			return err
-		}
-		return headers.check(position, stored)
-	}
-	r.Report, err = transparency.Verify(ctx, l.Store, l.Verifier, transparency.Options{
-		Remembered: remembered, Commit: commit, Progress: progress,
+	v.report.Report, err = transparency.Verify(ctx, l.Store, l.Verifier, transparency.Options{
+		From: from, Edge: edge, Expected: expected, Prepare: v.prepare, Commit: v.commit, Proved: v.proved,
+		Progress: o.Progress,
 	})
-	if err == nil {
-		r.Failures = append(r.Failures, held.end(r.Size)...)
-		r.OK = r.OK && len(r.Failures) == 0
+	if err != nil {
+		return v.report, errors.Join(err, v.keep(nil)) // an interrupted check goes on from there
 	}
+	if o.Deep != nil {
+		v.found = append(v.found, o.Deep.end()...)
+	}
+	if len(v.found)+len(v.report.Failures) > 0 {
+		v.last = nil
+	}
+	err = v.keep(func(f transparency.Failure) { v.found = append(v.found, f) })
+	return v.end(), err
+}
+
+// verification is a Verify under way.
+type verification struct {
+	log      *Log
+	options  VerifyOptions
+	report   Report
+	found    []transparency.Failure // besides those of package transparency
+	headers  headerCheck
+	receipts receiptCheck
+	// last is how far the log is proved, nil once something was found.
+	last *verified
+	edge page.Edge
+	kept time.Time
+}
+
+// end puts the report together.
+func (v *verification) end() Report {
+	r := v.report
+	r.Events = v.headers.events
 	for i, failure := range r.Failures {
 		if code, other := told[failure.Code]; other {
 			r.Failures[i].Code = code
 		}
 	}
-	if missing != nil {
-		r.Failures = append([]transparency.Failure{*missing}, r.Failures...)
-		r.OK = false
+	r.Failures = slices.Concat(v.found, r.Failures)
+	slices.SortStableFunc(r.Failures, func(a, b transparency.Failure) int {
+		return cmp.Or(cmp.Compare(a.Page, b.Page), cmp.Compare(a.Position, b.Position))
+	})
+	r.OK = r.OK && len(r.Failures) == 0
+	return r
+}
+
+// expect gathers the heads that the log must contain.
+func (v *verification) expect() ([]transparency.Expectation, error) {
+	l := v.log
+	expected := slices.Clone(v.options.Expected)
+	remembered, missing, err := l.remembered()
+	if err != nil {
+		return nil, err
 	}
-	return r, err
+	if missing != nil {
+		v.found = append(v.found, *missing)
+	} else {
+		expected = append(expected, transparency.Remembered(*remembered))
+	}
+	kept, err := ReadCosigned(l.link.dir, l.Info)
+	switch {
+	case err == nil:
+		kept.Head.Page = 0
+		expected = append(expected, transparency.Expectation{Head: kept.Head, Whose: "the cosigned checkpoint"})
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, transparency.ErrQuorum):
+	default:
+		code, _ := transparency.Code(err)
+		v.found = append(v.found, transparency.Failure{Code: code, What: "the cosigned checkpoint: " + err.Error()})
+	}
+	given, heads, err := newReceiptCheck(l.Verifier, v.options.Receipts)
+	v.receipts = given
+	return append(expected, heads...), err
+}
+
+// before looks at the remembered head where it lies before the page from which
+// the check goes on.
+func (v *verification) before(ctx context.Context, from page.Head, expected *[]transparency.Expectation) error {
+	var err error
+	*expected = slices.DeleteFunc(*expected, func(e transparency.Expectation) bool {
+		if err != nil || e.Page == 0 || e.Page >= from.Page {
+			return false
+		}
+		var at page.Head
+		if at, err = v.log.Head(ctx, e.Page); err == nil && at != e.Head {
+			v.found = append(v.found, transparency.Failure{
+				Page: e.Page, Position: e.Size, Code: transparency.CodeContradiction,
+				What: "the log has another tree head than " + e.Whose + ": it is not the log that receipts were given for",
+			})
+		}
+		return true
+	})
+	return err
+}
+
+// prepared is what the cores find out about a commit beside each other.
+type prepared struct {
+	err      *transparency.Failure
+	position uint64
+	recorded int64
+	events   []numbered
+	opened   opened
+}
+
+// prepare looks at a commit by itself.
+func (v *verification) prepare(position uint64, stored []byte) any {
+	p := v.headers.prepare(position, stored)
+	if v.options.Deep != nil && p.err == nil {
+		p.opened = v.options.Deep.open(stored)
+	}
+	return p
+}
+
+// commit looks at a commit after those before it.
+func (v *verification) commit(leaf transparency.Leaf) error {
+	p := leaf.Prepared.(prepared)
+	if err := v.receipts.check(leaf.Position, leaf.Stored); err != nil {
+		v.found = append(v.found, at(err, leaf))
+	}
+	if p.err != nil {
+		return p.err
+	}
+	if err := v.headers.check(p, leaf); err != nil {
+		return err
+	}
+	if v.options.Deep != nil {
+		for _, f := range v.options.Deep.replay(p.opened, leaf) {
+			v.found = append(v.found, f)
+		}
+	}
+	return nil
+}
+
+func at(f *transparency.Failure, leaf transparency.Leaf) transparency.Failure {
+	return transparency.Failure{Page: leaf.Page, Position: leaf.Position, Code: f.Code, What: f.What}
+}
+
+// proved takes note of how far the log is proved.
+func (v *verification) proved(h page.Head, edge func() page.Edge) error {
+	if v.options.Slow != nil {
+		v.options.Slow()
+	}
+	if v.options.Unkept || len(v.found) > 0 {
+		v.last = nil
+		return nil
+	}
+	v.last = &verified{Page: h.Page, Size: h.Size, Root: h.Root, Events: v.headers.events, Recorded: v.headers.recorded}
+	v.edge = edge()
+	if time.Since(v.kept) > keepEvery {
+		return v.keep(nil)
+	}
+	return nil
+}
+
+// headerCheck checks the headers of commits, which are in clear.
+type headerCheck struct {
+	info      Info
+	events    uint64
+	recorded  int64
+	revisions revisions
+}
+
+// prepare checks a header by itself.
+func (h *headerCheck) prepare(position uint64, stored []byte) prepared {
+	sealed, err := seal.Parse(stored)
+	switch {
+	case errors.Is(err, seal.ErrNewer):
+		return prepared{err: &transparency.Failure{Code: CodeCommitNewer, What: err.Error()}}
+	case err != nil:
+		return prepared{err: &transparency.Failure{Code: CodeCommitForm, What: err.Error()}}
+	}
+	header := sealed.Header
+	if header.Book != h.info.Book || header.Epoch != h.info.Epoch || header.Position != position {
+		return prepared{err: &transparency.Failure{Code: CodeCommitPlace, What: fmt.Sprintf("the commit says it is position %d of book %s, log epoch %d",
+			header.Position, header.Book, header.Epoch)}}
+	}
+	p := prepared{position: position, recorded: header.Recorded, events: make([]numbered, len(header.Events))}
+	for i, e := range header.Events {
+		p.events[i] = numbered{stream: streamDigest(e.Stream), revision: e.Revision}
+	}
+	return p
+}
+
+// check checks a header after those before it.
+func (h *headerCheck) check(p prepared, leaf transparency.Leaf) error {
+	h.events += uint64(len(p.events))
+	for _, e := range p.events {
+		if err := h.revisions.add(e.stream, e.revision, leaf.Position, leaf.Page); err != nil {
+			return err
+		}
+	}
+	if p.recorded < h.recorded {
+		return &transparency.Failure{Code: CodeCommitTime, What: "the commit was recorded before the one that stands before it"}
+	}
+	h.recorded = p.recorded
+	return nil
+}
+
+// verified is how far a verification came that found nothing: a convenience, in
+// clear, like what counts events. Whoever may write to the folder may write it:
+// only VerifyOptions.Resume believes it.
+type verified struct {
+	Page     uint64    `json:"page"`
+	Size     uint64    `json:"size"`
+	Root     tlog.Hash `json:"root"`
+	Edge     []byte    `json:"edge"`
+	Events   uint64    `json:"events"`
+	Recorded int64     `json:"recorded"`
+	// Streams is the SHA-256 of the file with the last revision of each stream.
+	Streams []byte `json:"streams"`
+}
+
+func (l *Log) verifiedPath() string { return filepath.Join(l.link.dir, "verified") }
+
+// keep remembers how far the log is proved; found, unless nil, is told of gaps in
+// streams. Where nothing can be written the next verification begins earlier.
+func (v *verification) keep(found func(transparency.Failure)) error {
+	gaps := 0
+	tell := func(f transparency.Failure) {
+		if gaps++; found != nil && gaps <= 1000 {
+			found(f)
+		}
+	}
+	if v.last == nil {
+		if found == nil {
+			return nil
+		}
+		return v.headers.revisions.check(nil, tell)
+	}
+	path := v.log.verifiedPath() + ".streams"
+	base, err := os.OpenFile(path+".new", os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return v.headers.revisions.check(nil, tell) // the folder may not be written
+	}
+	sum := sha256.New()
+	if err := v.headers.revisions.check(io.MultiWriter(base, sum), tell); err != nil || gaps > 0 {
+		return errors.Join(err, base.Close(), os.Remove(path+".new"))
+	}
+	if v.last.Edge, err = v.edge.MarshalBinary(); err != nil {
+		return errors.Join(err, base.Close())
+	}
+	v.last.Streams = sum.Sum(nil)
+	data, err := json.Marshal(v.last)
+	if err != nil {
+		return errors.Join(err, base.Close())
+	}
+	if os.Rename(path+".new", path) == nil {
+		_ = writeDurably(v.log.verifiedPath(), append(data, '\n'), 0o600)
+	}
+	v.kept = time.Now()
+	return v.headers.revisions.rebase(base)
+}
+
+// resume gives where an earlier verification came, or the beginning of the log
+// where that is not wanted, not known, or after a head that is expected.
+func (v *verification) resume(expected []transparency.Expectation) (page.Head, page.Edge) {
+	var k verified
+	var edge page.Edge
+	data, err := os.ReadFile(v.log.verifiedPath())
+	if !v.options.Resume || v.options.Deep != nil || err != nil || json.Unmarshal(data, &k) != nil || edge.UnmarshalBinary(k.Edge) != nil {
+		return page.Head{}, page.Edge{}
+	}
+	at := page.Head{Page: k.Page, Size: k.Size, Root: k.Root}
+	early := slices.ContainsFunc(expected, func(e transparency.Expectation) bool { return e.Page == 0 && e.Size < k.Size })
+	if early || edge.Check(at) != nil || v.receipts.before(k.Size) {
+		return page.Head{}, page.Edge{}
+	}
+	base, err := os.Open(v.log.verifiedPath() + ".streams")
+	if err != nil {
+		return page.Head{}, page.Edge{}
+	}
+	sum := sha256.New()
+	if _, err := io.Copy(sum, base); err != nil || !slices.Equal(sum.Sum(nil), k.Streams) {
+		_ = base.Close()
+		return page.Head{}, page.Edge{}
+	}
+	v.headers.revisions.base = base
+	v.headers.events, v.headers.recorded = k.Events, k.Recorded
+	return at, edge
 }
 
 // remembered gives the remembered head, or what is wrong with it.
@@ -99,32 +393,4 @@ func (l *Log) remembered() (*page.Head, *transparency.Failure, error) {
 		return nil, &transparency.Failure{Code: transparency.CodeContradiction, What: fmt.Sprintf("the remembered head is of log epoch %d, the book of %d", h.Epoch, l.Info.Epoch)}, nil
 	}
 	return &h.Head, nil, nil
-}
-
-// headerCheck checks the headers of commits, which are in clear.
-type headerCheck struct {
-	info     Info
-	events   *uint64
-	recorded int64
-}
-
-func (h *headerCheck) check(position uint64, stored []byte) error {
-	sealed, err := seal.Parse(stored)
-	switch {
-	case errors.Is(err, seal.ErrNewer):
-		return &transparency.Failure{Code: CodeCommitNewer, What: err.Error()}
-	case err != nil:
-		return &transparency.Failure{Code: CodeCommitForm, What: err.Error()}
-	}
-	*h.events += uint64(len(sealed.Header.Events))
-	header := sealed.Header
-	if header.Book != h.info.Book || header.Epoch != h.info.Epoch || header.Position != position {
-		return &transparency.Failure{Code: CodeCommitPlace, What: fmt.Sprintf("the commit says it is position %d of book %s, log epoch %d",
-			header.Position, header.Book, header.Epoch)}
-	}
-	if header.Recorded < h.recorded {
-		return &transparency.Failure{Code: CodeCommitTime, What: "the commit was recorded before the one that stands before it"}
-	}
-	h.recorded = header.Recorded
-	return nil
 }

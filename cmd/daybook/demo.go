@@ -196,7 +196,7 @@ func (d *demo) verify(ctx context.Context) error {
 		return err
 	}
 	begun := d.app.now()
-	report, err := l.Verify(ctx, nil, nil)
+	report, err := l.Verify(ctx, bookdir.VerifyOptions{})
 	if err := errors.Join(err, l.Close(ctx)); err != nil {
 		return err
 	}

@@ -16,33 +16,59 @@ import (
 // verifyJSON is the answer of verify.
 type verifyJSON struct {
 	headJSON
-	Failures []transparency.Failure `json:"failures,omitempty"`
+	// From is the size from which the check went on, with --resume.
+	From     uint64                 `json:"from,omitempty"`
+	Failures []transparency.Failure `json:"failures"`
 	// Unproved is how many pages stand after a failure, so that their commits
 	// could not be checked.
 	Unproved uint64 `json:"unproved,omitempty"`
 }
 
+// verifyFlags are the flags of verify.
+type verifyFlags struct {
+	receipts, expect []string
+	trust            string
+	resume, deep     bool
+}
+
 func (a *app) verifyCommand() *cobra.Command {
-	var receipts []string
+	var f verifyFlags
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Check the whole log: every signature, every hash, every place",
 		Long: `Check the whole log from its first page: every page's signature and place,
-every commit's hash, every root of the Merkle tree, and that the log reaches what
-was acknowledged. It needs no passphrase and decrypts nothing: the public key in
-book.json is enough. The exit code is 1 when anything is wrong, and every failure
-is listed. With --receipt it also checks that what the receipt proves is still in
-the log.`,
+every commit's form, place and hash, every root of the Merkle tree, every
+stream's revisions, and that the log reaches what was acknowledged and what
+witnesses cosigned. It needs no passphrase and decrypts nothing: the list of
+public keys is enough, the book's or, with --trust, your own. The exit code is 1
+when anything is wrong, and every failure is listed.
+
+With --expect it also checks that the log has the tree head of a checkpoint that
+was kept elsewhere, with --receipt that what a receipt proves is still there.
+With --deep it also opens every section and decides every command again, which
+needs the passphrase: the sealed command must give exactly the events that stand
+with it, numbers must have no gaps, entries must balance, and what is erased must
+be said to be.
+
+A check that found nothing, or was interrupted, remembers how far it came;
+--resume goes on from there, and believes what the folder says of it.`,
 		Args: cobra.NoArgs,
-		RunE: a.withLog(func(ctx context.Context, _ string, l *bookdir.Log) error {
+		RunE: a.withLog(func(ctx context.Context, dir string, l *bookdir.Log) error {
 			begun := a.now()
-			given, err := readReceipts(receipts)
+			if f.deep && f.resume {
+				return usage("--deep begins at the beginning: it does not go with --resume")
+			}
+			o, err := a.verifyOptions(dir, l, f)
 			if err != nil {
 				return err
 			}
 			m := a.meter("Verifying")
-			report, err := l.Verify(ctx, given, m.at)
+			o.Progress = m.at
+			report, err := l.Verify(ctx, o)
 			m.end()
+			if o.Deep != nil {
+				err = a.closed(err, o.Deep.Close(context.WithoutCancel(ctx)))
+			}
 			if err != nil {
 				return err
 			}
@@ -52,8 +78,72 @@ the log.`,
 			return notVerified(report.Failures, !report.OK)
 		}),
 	}
-	cmd.Flags().StringArrayVar(&receipts, "receipt", nil, "a receipt's `FILE`; may be repeated")
+	flags := cmd.Flags()
+	flags.StringArrayVar(&f.receipts, "receipt", nil, "a receipt's `FILE`; may be repeated")
+	flags.StringArrayVar(&f.expect, "expect", nil, "a `FILE` with a checkpoint that the log must have; may be repeated")
+	flags.StringVar(&f.trust, "trust", "", "a `FILE` with the list of keys to trust (else the book's own)")
+	flags.BoolVar(&f.resume, "resume", false, "go on from where the last check came to")
+	flags.BoolVar(&f.deep, "deep", false, "open every section and decide every command again; needs the passphrase")
 	return cmd
+}
+
+// verifyOptions reads what the flags name.
+func (a *app) verifyOptions(dir string, l *bookdir.Log, f verifyFlags) (o bookdir.VerifyOptions, err error) {
+	o.Resume = f.resume
+	if f.trust != "" {
+		if err := a.trust(f.trust, l); err != nil {
+			return o, err
+		}
+	}
+	if o.Receipts, err = readReceipts(f.receipts); err != nil {
+		return o, err
+	}
+	for _, path := range f.expect {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return o, fmt.Errorf("the checkpoint: %w", err)
+		}
+		h, err := l.Verifier.Checkpoint(text)
+		if err != nil {
+			return o, err
+		}
+		o.Expected = append(o.Expected, transparency.Expectation{Head: h, Whose: "the checkpoint given"})
+	}
+	if !f.deep {
+		return o, nil
+	}
+	a.compile()
+	root, err := a.root(l.Info.KeyFile)
+	if err != nil {
+		return o, err
+	}
+	<-a.compiled
+	o.Deep, err = bookdir.OpenDeep(dir, bookdir.Options{Root: root, Clock: a.clock, Log: a.log})
+	return o, err
+}
+
+// trust makes a log be checked by a list of keys that was kept elsewhere, or by
+// the book's own where that goes on from it.
+func (a *app) trust(path string, l *bookdir.Log) error {
+	trusted, err := readKeyList(path)
+	if err != nil {
+		return err
+	}
+	if own, _, err := l.Info.KeyList(); err == nil {
+		if trusted, err = trusted.Follow(own); err != nil {
+			return err
+		}
+	}
+	l.Verifier, err = trusted.Verifier()
+	return err
+}
+
+func readKeyList(path string) (transparency.KeyList, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return transparency.KeyList{}, fmt.Errorf("the list of keys: %w", err)
+	}
+	return transparency.ParseKeyList(text)
 }
 
 func readReceipts(paths []string) (receipts []transparency.Receipt, err error) {
@@ -72,7 +162,11 @@ func readReceipts(paths []string) (receipts []transparency.Receipt, err error) {
 }
 
 func newVerifyJSON(r bookdir.Report) verifyJSON {
-	return verifyJSON{newHeadJSON(r.OK, r.Pages, r.Size, r.Events, r.Root), r.Failures, r.Unproved}
+	failures := r.Failures
+	if failures == nil {
+		failures = []transparency.Failure{}
+	}
+	return verifyJSON{newHeadJSON(r.OK, r.Pages, r.Size, r.Events, r.Root), r.From, failures, r.Unproved}
 }
 
 func tellReport(w io.Writer, r bookdir.Report, took time.Duration) {
@@ -83,6 +177,9 @@ func tellReport(w io.Writer, r bookdir.Report, took time.Duration) {
 	h := newVerifyJSON(r)
 	fmt.Fprintf(w, "%s: %s, %s, %s, in %s.\n", verdict,
 		count(h.Pages, "page"), count(h.Size, "commit"), count(h.Events, "event"), took.Round(10*time.Millisecond))
+	if r.From > 0 {
+		fmt.Fprintf(w, "The first %s were verified before.\n", count(r.From, "commit"))
+	}
 	fmt.Fprintf(w, "Root %s\n", h.Root)
 	tellFailures(w, r.Failures)
 	if r.Unproved > 0 {

@@ -1,9 +1,11 @@
 package transparency
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -28,20 +30,33 @@ type checker struct {
 	// size of the log before the next page, if known.
 	size      uint64
 	sizeKnown bool
-	// compared is set once the remembered head was met.
-	compared bool
+	// expected are the heads that were not met yet: those whose page is known, and
+	// the others, smallest first.
+	expectedPages, expected []Expectation
 }
 
 func newChecker(v *page.Verifier, o Options) (*checker, error) {
-	chain, err := page.NewChain(v, page.EmptyHead(), page.Edge{})
+	if o.From == (page.Head{}) {
+		o.From = page.EmptyHead()
+	}
+	chain, err := page.NewChain(v, o.From, o.Edge)
 	if err != nil {
 		return nil, err
 	}
-	c := &checker{options: o, verify: v, chain: chain, sizeKnown: true}
-	c.report.Root = page.EmptyRoot
-	if r := o.Remembered; r != nil {
-		c.compared = r.Page == 0 && r.Size == 0
+	c := &checker{options: o, verify: v, chain: chain, number: o.From.Page, size: o.From.Size, sizeKnown: true}
+	c.report.Pages, c.report.Size, c.report.Root = o.From.Page, o.From.Size, o.From.Root
+	for _, e := range o.Expected {
+		if e.Size < o.From.Size || e.Page != 0 && e.Page < o.From.Page {
+			return nil, fmt.Errorf("transparency: verify: %s is of size %d, and the check begins at %d", e.Whose, e.Size, o.From.Size)
+		}
+		if e.Page > 0 {
+			c.expectedPages = append(c.expectedPages, e)
+		} else if e.Size > 0 {
+			c.expected = append(c.expected, e)
+		}
 	}
+	slices.SortStableFunc(c.expected, func(a, b Expectation) int { return cmp.Compare(a.Size, b.Size) })
+	c.compare(page.Page{Head: o.From, OldSize: o.From.Size}, nil, nil)
 	return c, nil
 }
 
@@ -72,6 +87,7 @@ func (c *checker) take(job *job) error {
 		c.forget()
 		return nil
 	}
+	before := c.before(job.page)
 	if c.chain != nil {
 		c.proved(job)
 	} else {
@@ -79,8 +95,32 @@ func (c *checker) take(job *job) error {
 	}
 	c.size, c.sizeKnown = job.page.Size, true
 	c.report.Pages, c.report.Size, c.report.Root = job.number, job.page.Size, job.page.Root
-	c.compare(job.page)
-	return c.commits(job.page)
+	c.compare(job.page, before, job.leaves)
+	if err := c.commits(job); err != nil {
+		return err
+	}
+	if c.options.Proved != nil && c.chain != nil && len(c.report.Failures) == 0 {
+		return c.options.Proved(c.chain.Head(), c.chain.Edge)
+	}
+	return nil
+}
+
+// before is the edge before a page in the middle of which an expected head lies;
+// nil where none does, or where the edge is not known.
+func (c *checker) before(p page.Page) *page.Edge {
+	if len(c.expected) == 0 || c.expected[0].Size >= p.Size {
+		return nil
+	}
+	var edge page.Edge
+	switch {
+	case c.chain != nil:
+		edge = c.chain.Edge()
+	case c.edge != nil:
+		edge = c.edge.Clone()
+	default:
+		return nil
+	}
+	return &edge
 }
 
 // proved takes a page while everything before it is proved.
@@ -132,35 +172,53 @@ func appendAll(e *page.Edge, leaves []tlog.Hash) {
 	}
 }
 
-// compare checks the remembered head against the page that it is about.
-func (c *checker) compare(p page.Page) {
-	r := c.options.Remembered
-	if r == nil || c.compared {
-		return
-	}
-	met := p.Page == r.Page
-	if r.Page == 0 {
-		met = p.Size >= r.Size
-	}
-	if !met {
-		return
-	}
-	c.compared = true
-	if p.Size != r.Size || p.Root != r.Root {
-		c.fail(p.Page, CodeContradiction, fmt.Sprintf(
-			"the log has size %d and root %v, remembered is size %d and root %v: it is not the log that receipts were given for",
-			p.Size, p.Root, r.Size, r.Root))
+// compare checks the expected heads that a page reaches. before is the edge
+// before the page where one lies in the middle of it.
+func (c *checker) compare(p page.Page, before *page.Edge, leaves []tlog.Hash) {
+	c.expectedPages = slices.DeleteFunc(c.expectedPages, func(e Expectation) bool {
+		if p.Page == e.Page && p.Head != e.Head {
+			c.contradict(p, e, fmt.Sprintf("the page leads to size %d and root %v", p.Size, p.Root))
+		}
+		return p.Page == e.Page
+	})
+	for len(c.expected) > 0 && c.expected[0].Size <= p.Size {
+		e := c.expected[0]
+		c.expected = c.expected[1:]
+		root := p.Root
+		switch {
+		case e.Size == p.Size:
+		case before != nil:
+			for before.Size() < e.Size {
+				before.Append(leaves[before.Size()-p.OldSize], nil)
+			}
+			root = before.Root()
+		default:
+			continue // what stands before is damaged, and says so itself
+		}
+		if root != e.Root {
+			c.contradict(p, e, fmt.Sprintf("the log has root %v at that size", root))
+		}
 	}
 }
 
+// contradict adds the failure of an expected head that the log does not have.
+func (c *checker) contradict(p page.Page, e Expectation, has string) {
+	c.add(Failure{Page: p.Page, Position: e.Size, Code: CodeContradiction, What: fmt.Sprintf(
+		"%s is of size %d with root %v, and %s: it is not the log that it was given for", e.Whose, e.Size, e.Root, has)})
+}
+
 // commits calls the option for each commit of a page.
-func (c *checker) commits(p page.Page) error {
+func (c *checker) commits(job *job) error {
 	if c.options.Commit == nil {
 		return nil
 	}
+	p := job.page
 	for i, stored := range p.Commits {
-		position := p.OldSize + uint64(i)
-		err := c.options.Commit(position, p.Page, stored)
+		leaf := Leaf{Position: p.OldSize + uint64(i), Page: p.Page, Stored: stored}
+		if job.prepared != nil {
+			leaf.Prepared = job.prepared[i]
+		}
+		err := c.options.Commit(leaf)
 		if err == nil {
 			continue
 		}
@@ -169,9 +227,9 @@ func (c *checker) commits(p page.Page) error {
 		}
 		var finding *Failure
 		if errors.As(err, &finding) {
-			c.add(Failure{Page: p.Page, Position: position, Code: finding.Code, What: finding.What})
+			c.add(Failure{Page: p.Page, Position: leaf.Position, Code: finding.Code, What: finding.What})
 		} else {
-			c.add(Failure{Page: p.Page, Position: position, Code: CodeCommit, What: err.Error()})
+			c.add(Failure{Page: p.Page, Position: leaf.Position, Code: CodeCommit, What: err.Error()})
 		}
 	}
 	return nil
@@ -185,14 +243,13 @@ func (c *checker) end(last uint64) {
 	if c.number < last {
 		c.fail(c.number+1, CodeMissing, fmt.Sprintf("the log ends at page %d, the store counts %d", c.number, last))
 	}
-	r := c.options.Remembered
-	if r == nil || c.compared {
-		return
-	}
-	if r.Page == 0 || c.number < r.Page {
-		c.fail(0, CodeLost, fmt.Sprintf(
-			"the log ends at page %d with size %d, before the remembered head (page %d, size %d): what was acknowledged after is lost",
-			c.report.Pages, c.report.Size, r.Page, r.Size))
+	for _, e := range slices.Concat(c.expectedPages, c.expected) {
+		if e.Page != 0 && e.Page <= c.number {
+			continue // lost with a page that says so itself
+		}
+		c.add(Failure{Position: c.report.Size, Code: CodeLost, What: fmt.Sprintf(
+			"the log ends at page %d with size %d, before %s (size %d): what was acknowledged after is lost",
+			c.report.Pages, c.report.Size, e.Whose, e.Size)})
 	}
 }
 

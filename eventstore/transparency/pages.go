@@ -23,9 +23,26 @@ type job struct {
 	readErr error
 	missing bool
 	// page and leaves, or err, are what opening gave.
-	page   page.Page
-	leaves []tlog.Hash
-	err    error
+	page     page.Page
+	leaves   []tlog.Hash
+	prepared []any
+	err      error
+}
+
+// open opens the page, hashes its commits and prepares them.
+func (j *job) open(v *page.Verifier, prepare func(uint64, []byte) any) {
+	defer close(j.done)
+	if j.page, j.err = v.Open(j.body); j.err != nil {
+		return
+	}
+	j.leaves = j.page.Leaves(nil)
+	if prepare == nil {
+		return
+	}
+	j.prepared = make([]any, len(j.page.Commits))
+	for i, stored := range j.page.Commits {
+		j.prepared[i] = prepare(j.page.OldSize+uint64(i), stored)
+	}
 }
 
 // pageFeed reads pages and opens them on all cores. The jobs come out of ordered
@@ -36,28 +53,24 @@ type pageFeed struct {
 	workers sync.WaitGroup
 }
 
-// openPages starts reading the pages up to last. The feed ends at the end of the
+// openPages starts reading the pages after o.From up to last. The feed ends at the end of the
 // log, at an error after which no reading on makes sense (the last job then
 // holds it), and with the context.
-func openPages(ctx context.Context, store eventstore.Store, v *page.Verifier, last uint64) *pageFeed {
+func openPages(ctx context.Context, store eventstore.Store, v *page.Verifier, o Options, last uint64) *pageFeed {
 	cores := runtime.GOMAXPROCS(0)
 	// The buffer is all that holds pages: at most cores+2 beside those in hand.
 	f := &pageFeed{ordered: make(chan *job, cores+2), open: make(chan *job)}
 	for range cores {
 		f.workers.Go(func() {
 			for j := range f.open {
-				j.page, j.err = v.Open(j.body)
-				if j.err == nil {
-					j.leaves = j.page.Leaves(nil)
-				}
-				close(j.done)
+				j.open(v, o.Prepare)
 			}
 		})
 	}
 	f.workers.Go(func() {
 		defer close(f.ordered)
 		defer close(f.open)
-		for next := uint64(1); next <= last; {
+		for next := o.From.Page + 1; next <= last; {
 			var again bool
 			if next, again = f.read(ctx, store, next, last); !again {
 				return

@@ -31,18 +31,46 @@ const maxFailures = 1000
 
 // Options of Verify; the zero value checks the log alone.
 type Options struct {
-	// Remembered is a head that the log must contain: the remembered head, or
-	// what a checkpoint gave. Where its Page is 0 the log must have had its root
-	// when it had its size, whichever page that was.
-	Remembered *page.Head
-	// Commit, unless nil, is called with the stored bytes of every commit that
-	// could be read, in the order of positions, by one goroutine at a time. An
-	// error is a finding, a *Failure one with a code of its own, and the check
-	// goes on; an error of the context ends it.
-	Commit func(position, pageNo uint64, stored []byte) error
+	// From is a head that was verified before, to go on from, and Edge is its
+	// edge; the zero values stand for the beginning of the log.
+	From page.Head
+	Edge page.Edge
+	// Expected are heads that the log must contain, none before From.
+	Expected []Expectation
+	// Prepare, unless nil, is called with the stored bytes of every commit, on all
+	// cores and in no order; Commit is given what it gives.
+	Prepare func(position uint64, stored []byte) any
+	// Commit, unless nil, is called for every commit that could be read, in the
+	// order of positions, by one goroutine at a time. An error is a finding, a
+	// *Failure one with a code of its own, and the check goes on; an error of the
+	// context ends it.
+	Commit func(c Leaf) error
+	// Proved, unless nil, is called after every page while nothing was found, with
+	// the head from which, and the edge, another Verify can go on. Its error ends
+	// the check.
+	Proved func(h page.Head, edge func() page.Edge) error
 	// Progress, unless nil, is called after every page with its number and the
 	// number of pages that the log had when Verify began.
 	Progress func(pages, of uint64)
+}
+
+// Expectation is a head that somebody holds. Where its Page is 0 the log must
+// have had the root when it had the size, whichever page that was.
+type Expectation struct {
+	page.Head
+	// Whose says in words what holds it: "the remembered head".
+	Whose string
+}
+
+// Remembered is the expectation of a remembered head.
+func Remembered(h page.Head) Expectation { return Expectation{h, "the remembered head"} }
+
+// Leaf is a commit in its place.
+type Leaf struct {
+	Position, Page uint64
+	Stored         []byte
+	// Prepared is what Options.Prepare gave.
+	Prepared any
 }
 
 // Failure is one bad place in a log. As an error it is what Options.Commit may
@@ -80,8 +108,8 @@ type Report struct {
 	Unproved uint64 `json:"unproved,omitempty"`
 }
 
-// Verify reads a log from its first page to the last one that it has when Verify
-// begins, and recomputes everything that can be recomputed without a decryption
+// Verify reads a log from its first page, or from where an earlier Verify came,
+// to the last one that it has when Verify begins, and recomputes everything that can be recomputed without a decryption
 // key: form, signature, order and size of every page, every leaf, every root. It
 // uses all cores, and memory for a few pages only.
 //
@@ -100,7 +128,7 @@ func Verify(ctx context.Context, store eventstore.Store, v *page.Verifier, o Opt
 		cancel()
 		return Report{}, err
 	}
-	feed := openPages(ctx, store, v, last)
+	feed := openPages(ctx, store, v, o, last)
 	defer feed.wait() // after cancel: runs last
 	defer cancel()
 	for job := range feed.ordered {

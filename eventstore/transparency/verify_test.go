@@ -45,8 +45,9 @@ func TestVerifyAWholeLog(t *testing.T) {
 	last := heads[len(heads)-1]
 	var positions, pages []uint64
 	r := verify(t, store, Options{
-		Remembered: &heads[5],
-		Commit: func(position, pageNo uint64, stored []byte) error {
+		Expected: []Expectation{Remembered(heads[5])},
+		Commit: func(l Leaf) error {
+			position, pageNo, stored := l.Position, l.Page, l.Stored
 			if !bytes.Equal(stored, commitAt(position)) || heads[pageNo].Size <= position || heads[pageNo-1].Size > position {
 				t.Errorf("commit %q at %d of page %d", stored, position, pageNo)
 			}
@@ -73,7 +74,7 @@ func TestVerifyAWholeLog(t *testing.T) {
 
 func TestVerifyAnEmptyLog(t *testing.T) {
 	empty := page.EmptyHead()
-	if r := verify(t, &sliceStore{}, Options{Remembered: &empty}); !r.OK || r.Pages != 0 || r.Root != page.EmptyRoot {
+	if r := verify(t, &sliceStore{}, Options{Expected: []Expectation{Remembered(empty)}}); !r.OK || r.Pages != 0 || r.Root != page.EmptyRoot {
 		t.Errorf("%+v", r)
 	}
 }
@@ -182,6 +183,10 @@ func TestVerifyComparesWithTheRememberedHead(t *testing.T) {
 	otherSize := heads[3]
 	otherSize.Size--
 	checkpoint := func(h page.Head) page.Head { h.Page = 0; return h }
+	var inside page.Edge
+	for p := range uint64(3) {
+		inside.Append(page.LeafHash(commitAt(p)), nil)
+	}
 	for name, c := range map[string]struct {
 		remembered page.Head
 		want       string
@@ -195,23 +200,25 @@ func TestVerifyComparesWithTheRememberedHead(t *testing.T) {
 		"checkpoint":                   {checkpoint(heads[2]), ""},
 		"checkpoint of more":           {checkpoint(page.Head{Size: 7}), "log-lost@0"},
 		"checkpoint of another root":   {checkpoint(otherRoot), "log-contradiction@2"},
-		"checkpoint inside of a page":  {checkpoint(page.Head{Size: 3}), "log-contradiction@2"},
+		"checkpoint inside of a page":  {page.Head{Size: 3, Root: inside.Root()}, ""},
+		"another root inside of one":   {page.Head{Size: 3}, "log-contradiction@2"},
 		"of a log that lost its start": {page.Head{Page: 1, Size: 9}, "log-contradiction@1"},
 	} {
-		if r := verify(t, store, Options{Remembered: &c.remembered}); codes(r) != c.want {
+		if r := verify(t, store, Options{Expected: []Expectation{Remembered(c.remembered)}}); codes(r) != c.want {
 			t.Errorf("%s: %q, want %q", name, codes(r), c.want)
 		}
 	}
 	foreign := store.clone()
 	foreign.errs[2] = eventstore.ErrForeign
-	if r := verify(t, foreign, Options{Remembered: &heads[4]}); codes(r) != "log-foreign@2" {
+	if r := verify(t, foreign, Options{Expected: []Expectation{Remembered(heads[4])}}); codes(r) != "log-foreign@2" {
 		t.Errorf("what was not read is not lost: %q", codes(r))
 	}
 }
 
 func TestVerifyReportsWhatTheCallbackFinds(t *testing.T) {
 	store, _ := buildLog(t, testSigner(t, 1), 2, 2)
-	r := verify(t, store, Options{Commit: func(position, _ uint64, _ []byte) error {
+	r := verify(t, store, Options{Commit: func(l Leaf) error {
+		position := l.Position
 		switch position {
 		case 1:
 			return errors.New("unreadable")
@@ -278,5 +285,50 @@ func BenchmarkVerify(b *testing.B) {
 	store, _ := buildLog(b, testSigner(b, 1), counts...)
 	for b.Loop() {
 		verify(b, store, Options{})
+	}
+}
+
+// A check that was stopped goes on where it came to, and finds the same.
+func TestVerifyGoesOn(t *testing.T) {
+	store, heads := buildLog(t, testSigner(t, 1), 2, 3, 0, 1, 4)
+	for stop := range heads {
+		var from page.Head
+		var edge page.Edge
+		var prepared int
+		first := &sliceStore{pages: store.pages[:stop]}
+		verify(t, first, Options{Proved: func(h page.Head, e func() page.Edge) error {
+			from, edge = h, e()
+			return nil
+		}})
+		if from.Page != uint64(stop) {
+			t.Fatalf("proved to page %d of %d", from.Page, stop)
+		}
+		r := verify(t, store, Options{
+			From: from, Edge: edge, Expected: []Expectation{Remembered(heads[5])},
+			Prepare: func(position uint64, _ []byte) any { return position },
+			Commit: func(l Leaf) error {
+				prepared++
+				if l.Prepared != l.Position {
+					t.Errorf("position %d was prepared as %v", l.Position, l.Prepared)
+				}
+				return nil
+			},
+		})
+		if !r.OK || r.Pages != 5 || r.Size != 10 || r.Root != heads[5].Root || prepared != int(10-from.Size) {
+			t.Errorf("from page %d: %+v, %d commits", stop, r, prepared)
+		}
+	}
+	damaged := store.clone()
+	damaged.pages[1][len(damaged.pages[1])-1] ^= 1
+	verify(t, damaged, Options{Proved: func(h page.Head, _ func() page.Edge) error {
+		if h.Page > 1 {
+			t.Errorf("page %d counts as proved after damage", h.Page)
+		}
+		return nil
+	}})
+	wrong := heads[2]
+	wrong.Root[0] ^= 1
+	if _, err := Verify(context.Background(), store, testSigner(t, 1).Verifier(), Options{From: wrong}); !errors.Is(err, page.ErrEdge) {
+		t.Errorf("an edge of another head: %v", err)
 	}
 }

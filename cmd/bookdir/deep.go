@@ -1,0 +1,185 @@
+package bookdir
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/google/uuid"
+
+	"github.com/daybook-ledger/daybook/eventstore/keyring"
+	"github.com/daybook-ledger/daybook/eventstore/seal"
+	"github.com/daybook-ledger/daybook/eventstore/transparency"
+	"github.com/daybook-ledger/daybook/ledger"
+	"github.com/daybook-ledger/daybook/ledger/commit"
+	"github.com/daybook-ledger/daybook/ledger/state"
+)
+
+// The codes of what only a deep verification finds.
+const (
+	// CodeSection: a section does not open under its key.
+	CodeSection = "section-damaged"
+	// CodeKeyMissing: a section's key is not in the ring.
+	CodeKeyMissing = "key-missing"
+	// CodeUnlogged: a section's key was destroyed, and the log does not say so.
+	CodeUnlogged = "erased-unlogged"
+	// CodeProof: a principal's own proof cannot be checked.
+	CodeProof = "proof-unknown"
+)
+
+// keyDestroyed is the event by which the log says that keys of its stream's
+// customer are destroyed.
+const keyDestroyed = "customer.key-destroyed"
+
+// Deep opens and replays commits, with the book's keys.
+type Deep struct {
+	link     *link
+	replayer *ledger.Replayer
+	file     *state.File
+	dir      string
+	failed   error
+	// erased are the customers of whom the log says so; missing the first place of
+	// each whose sections did not open for want of a destroyed key.
+	erased  map[uuid.UUID]bool
+	missing map[uuid.UUID]transparency.Failure
+}
+
+// OpenDeep unlocks the keys of the book in a folder for a deep verification.
+func OpenDeep(dir string, o Options) (_ *Deep, err error) {
+	info, err := ReadInfo(dir)
+	if err != nil {
+		return nil, err
+	}
+	d := &Deep{
+		link:   &link{dir: dir, info: info, options: o},
+		erased: make(map[uuid.UUID]bool), missing: make(map[uuid.UUID]transparency.Failure),
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.Close(context.Background()))
+		}
+	}()
+	if _, err := d.link.unlock(); err != nil {
+		return nil, err
+	}
+	// The states of a replay are sealed like those of the writer, under a key that
+	// nobody keeps.
+	if d.dir, err = os.MkdirTemp("", "daybook-replay-"); err != nil {
+		return nil, fmt.Errorf("bookdir: %w", err)
+	}
+	key := make([]byte, keyring.KeySize)
+	if _, err := rand.Read(key); err != nil {
+		return nil, fmt.Errorf("bookdir: %w", err)
+	}
+	defer clear(key)
+	if d.file, err = state.Open(filepath.Join(d.dir, "states"), key); err != nil {
+		return nil, err
+	}
+	d.replayer = ledger.NewReplayer(info.Book, d.file)
+	return d, nil
+}
+
+// Close forgets the keys and the states.
+func (d *Deep) Close(ctx context.Context) error {
+	var errs []error
+	if d.file != nil {
+		errs = append(errs, d.file.Close())
+	}
+	if d.dir != "" {
+		errs = append(errs, os.RemoveAll(d.dir))
+	}
+	return errors.Join(append(errs, d.link.close(ctx))...)
+}
+
+// opened is a commit that was opened, on any core.
+type opened struct {
+	commit commit.Commit
+	err    error
+	proof  bool
+	// without are the subjects whose sections have no key any more.
+	without []uuid.UUID
+}
+
+// open opens a commit.
+func (d *Deep) open(stored []byte) (o opened) {
+	if o.commit, o.err = d.link.codec.Open(stored); o.err != nil {
+		return o
+	}
+	sealed, err := seal.Parse(stored)
+	if err != nil {
+		return opened{err: err}
+	}
+	o.proof = len(sealed.Header.Proof) > 0
+	for _, s := range sealed.Header.Sections {
+		if s.Kind != seal.Personal {
+			continue
+		}
+		key, err := d.link.keys.Key(s.Key)
+		clear(key)
+		if errors.Is(err, keyring.ErrDestroyed) {
+			o.without = append(o.without, s.Subject)
+		}
+	}
+	return o
+}
+
+// replay takes an opened commit in its turn.
+func (d *Deep) replay(o opened, leaf transparency.Leaf) (found []transparency.Failure) {
+	add := func(code, what string) {
+		found = append(found, transparency.Failure{Page: leaf.Page, Position: leaf.Position, Code: code, What: what})
+	}
+	if o.err != nil {
+		add(codeOfOpening(o.err), o.err.Error())
+		return found
+	}
+	if o.proof {
+		add(CodeProof, "the commit holds a principal's own proof, of a kind that this program cannot check")
+	}
+	for _, subject := range o.without {
+		if _, known := d.missing[subject]; !known {
+			d.missing[subject] = transparency.Failure{Page: leaf.Page, Position: leaf.Position, Code: CodeUnlogged, What: fmt.Sprintf(
+				"the key of customer %s was destroyed, and the log does not say so: what it sealed is lost, not erased", subject)}
+		}
+	}
+	for _, e := range o.commit.Events {
+		if e.Event.EventType() == keyDestroyed {
+			d.erased[e.Stream.ID] = true
+		}
+	}
+	if d.failed != nil {
+		return found
+	}
+	findings, err := d.replayer.Replay(o.commit)
+	if err != nil {
+		d.failed = err
+		add(ledger.CodeFold, "the replay ends here: "+err.Error())
+	}
+	for _, f := range findings {
+		add(f.Code, f.What)
+	}
+	return found
+}
+
+// end tells which customers' keys are gone without the log saying so.
+func (d *Deep) end() (found []transparency.Failure) {
+	for subject, failure := range d.missing {
+		if !d.erased[subject] {
+			found = append(found, failure)
+		}
+	}
+	return found
+}
+
+// codeOfOpening is the code of a commit that does not open.
+func codeOfOpening(err error) string {
+	switch {
+	case errors.Is(err, seal.ErrSection):
+		return CodeSection
+	case errors.Is(err, keyring.ErrUnknownKey), errors.Is(err, keyring.ErrDestroyed), errors.Is(err, keyring.ErrDamaged):
+		return CodeKeyMissing
+	}
+	return CodeCommitForm
+}

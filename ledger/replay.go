@@ -1,0 +1,183 @@
+package ledger
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/account"
+	"github.com/daybook-ledger/daybook/domain/codec"
+	"github.com/daybook-ledger/daybook/domain/rules"
+	"github.com/daybook-ledger/daybook/domain/series"
+	"github.com/daybook-ledger/daybook/ledger/commit"
+	"github.com/daybook-ledger/daybook/ledger/state"
+)
+
+// The codes of what a replay finds.
+const (
+	// CodeDecision: the sealed command does not give the events that stand with it.
+	CodeDecision = "decision-differs"
+	// CodeEntries: an event's entries do not balance.
+	CodeEntries = "entries-unbalanced"
+	// CodeNumber: a number is not the next one of its series.
+	CodeNumber = "number-gap"
+	// CodeCommandTwice: a command id stands in the log twice.
+	CodeCommandTwice = "command-twice"
+	// CodeFold: an event cannot follow those before it.
+	CodeFold = "event-impossible"
+)
+
+// Finding is what a replay found wrong with a commit.
+type Finding struct {
+	Code, What string
+}
+
+// Replayer decides every command of a log again, each against the state of the
+// book as it was then, and holds what that gives against what is stored. States
+// wait in a file, so that memory does not grow with the book.
+type Replayer struct {
+	book uuid.UUID
+	over *overlay
+	file *state.File
+	// counters are the newest numbers of the series, by series and year.
+	counters map[counter]uint64
+}
+
+type counter struct {
+	series domain.StreamID
+	year   int
+}
+
+// unwrittenReplay is how many rows wait in memory before they are written.
+const unwrittenReplay = 1 << 16
+
+// NewReplayer begins before the first commit of a book. The file is empty, and
+// is the caller's to close and remove.
+func NewReplayer(book uuid.UUID, file *state.File) *Replayer {
+	return &Replayer{book: book, file: file, over: newOverlay(file, 32<<10), counters: make(map[counter]uint64)}
+}
+
+// Replay takes the next commit. An error means that the state file failed, and
+// that nothing can be said of later commits.
+func (r *Replayer) Replay(c commit.Commit) ([]Finding, error) {
+	var findings []Finding
+	add := func(code, format string, args ...any) {
+		findings = append(findings, Finding{code, fmt.Sprintf(format, args...)})
+	}
+	known, err := r.over.get(commandKey(c.ID))
+	if err != nil {
+		return nil, err
+	}
+	if known != nil {
+		add(CodeCommandTwice, "command %s stands at position %d already", c.ID, known.(commandRow).Position)
+	}
+	differs, err := r.decide(c)
+	if err != nil {
+		return nil, err
+	}
+	if differs != "" {
+		add(CodeDecision, "%s by %q under version %d of the rules: %s", c.Command.CommandType(), c.Principal, c.Rules, differs)
+	}
+	for i, e := range c.Events {
+		if _, err := account.Post(e.Event, e.Stream); err != nil {
+			add(CodeEntries, "event %d, %s: %v", i, e.Event.EventType(), err)
+		}
+		if drawn, is := e.Event.(*series.Drawn); is {
+			if due := r.draw(e.Stream, drawn); drawn.Counter != due {
+				add(CodeNumber, "number %s has counter %d, where %d is due", drawn.Number, drawn.Counter, due)
+			}
+		}
+	}
+	updates, err := foldCommit(r.over, c)
+	if errors.Is(err, state.ErrDamaged) {
+		return nil, err
+	}
+	if err != nil {
+		add(CodeFold, "%v", err)
+		return findings, nil
+	}
+	r.over.acknowledged(c.Position, updates)
+	return findings, r.write(c.Position + 1)
+}
+
+// decide gives in words how what the command gives now differs from what is
+// stored.
+func (r *Replayer) decide(c commit.Commit) (string, error) {
+	if c.Rules > rules.Version {
+		return fmt.Sprintf("this program knows the rules up to version %d", rules.Version), nil
+	}
+	moment := domain.Moment{Book: r.book, Recorded: c.Recorded, Principal: c.Principal}
+	changes, err := rules.Replay(states{r.over}, moment, c.Command)
+	if errors.Is(err, state.ErrDamaged) {
+		return "", err
+	}
+	if err != nil {
+		return "it is refused: " + err.Error(), nil
+	}
+	if len(changes) != len(c.Events) {
+		return fmt.Sprintf("it gives %d events, %d are stored", len(changes), len(c.Events)), nil
+	}
+	for i, change := range changes {
+		same, err := sameFacts(change, c.Events[i])
+		if err != nil {
+			return "", err
+		}
+		if !same {
+			return fmt.Sprintf("event %d is another %s", i, c.Events[i].Event.EventType()), nil
+		}
+	}
+	return "", nil
+}
+
+// sameFacts compares a decided event with a stored one by the facts, which are
+// the same whether personal parts were erased or not.
+func sameFacts(change domain.Change, stored commit.Event) (bool, error) {
+	if change.Stream != stored.Stream || change.Event.EventType() != stored.Event.EventType() {
+		return false, nil
+	}
+	decided, _, _, err := codec.EncodeEvent(change.Event)
+	if err != nil {
+		return false, fmt.Errorf("ledger: replay: %w", err)
+	}
+	kept, _, _, err := codec.EncodeEvent(stored.Event)
+	if err != nil {
+		return false, fmt.Errorf("ledger: replay: %w", err)
+	}
+	return bytes.Equal(decided, kept), nil
+}
+
+// draw gives the counter that is due, and takes note of the one that was drawn.
+func (r *Replayer) draw(stream domain.StreamID, d *series.Drawn) (due uint64) {
+	c := counter{stream, d.Year}
+	due = r.counters[c] + 1
+	if r.counters[c] == 0 && d.Counter > 0 {
+		due = d.Counter // a series may begin anywhere
+	}
+	r.counters[c] = d.Counter
+	return due
+}
+
+// write moves rows to the file once many wait.
+func (r *Replayer) write(size uint64) error {
+	if len(r.over.unwritten) < unwrittenReplay {
+		return nil
+	}
+	keys := make([]rowKey, 0, len(r.over.unwritten))
+	rows := make([]state.Row, 0, len(r.over.unwritten))
+	for key, v := range r.over.unwritten {
+		data, err := encodeRow(v.value)
+		if err != nil {
+			return err
+		}
+		keys = append(keys, key)
+		rows = append(rows, state.Row{Key: []byte(key), Value: data})
+	}
+	if err := r.file.Write(rows); err != nil {
+		return err
+	}
+	r.over.written(keys, size)
+	return nil
+}
