@@ -1,6 +1,8 @@
 package bookdir
 
 import (
+	"context"
+
 	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/eventstore/transparency"
 )
@@ -44,4 +46,27 @@ func (c receiptCheck) before(size uint64) bool {
 		}
 	}
 	return false
+}
+
+// Honours tells whether the log honours a receipt that is genuine: it has the
+// entry at the receipt's position, and the tree head that its checkpoint signs.
+// It reads the log up to there, and gives what is wrong, nil if nothing is.
+func (l *Log) Honours(ctx context.Context, r transparency.Receipt, progress func(pages, of uint64)) (*transparency.Failure, error) {
+	held, heads, err := newReceiptCheck(l.Verifier, []transparency.Receipt{r})
+	if err != nil {
+		return nil, err
+	}
+	report, err := transparency.Verify(ctx, l.Store, l.Verifier, transparency.Options{
+		Expected: heads, Progress: progress,
+		Commit: func(leaf transparency.Leaf) error {
+			if f := held.check(leaf.Position, leaf.Stored); f != nil {
+				return f
+			}
+			return nil
+		},
+	})
+	if err != nil || report.OK {
+		return nil, err
+	}
+	return &report.Failures[0], nil
 }

@@ -143,7 +143,7 @@ func (r *revisions) check(base io.Writer, found func(transparency.Failure)) erro
 		due := uint64(1)
 		if n.stream == last.stream {
 			due = last.revision + 1
-		} else if err := putBase(base, last); err != nil {
+		} else if err := keepLast(base, last); err != nil {
 			return err
 		}
 		if n.order != 0 && n.revision != due {
@@ -152,10 +152,10 @@ func (r *revisions) check(base io.Writer, found func(transparency.Failure)) erro
 		}
 		last = n
 	}
-	return putBase(base, last)
+	return keepLast(base, last)
 }
 
-func putBase(base io.Writer, last numbered) error {
+func keepLast(base io.Writer, last numbered) error {
 	if base == nil || last.revision == 0 {
 		return nil
 	}
