@@ -113,7 +113,7 @@ func (a *app) verifyOptions(dir string, l *bookdir.Log, f verifyFlags) (o bookdi
 		return o, nil
 	}
 	a.compile()
-	root, err := a.root(l.Info.KeyFile)
+	root, err := a.root(dir, l.Info.KeyFile)
 	if err != nil {
 		return o, err
 	}
