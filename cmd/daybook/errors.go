@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -52,7 +53,7 @@ const (
 )
 
 func usage(format string, args ...any) error {
-	return &failure{code: codeUsage, message: fmt.Sprintf(format, args...), usage: true}
+	return &failure{code: codeUsage, message: fmt.Sprintf(format, args...), hint: hintUsage, usage: true}
 }
 
 func fail(code, hint, format string, args ...any) error {
@@ -128,17 +129,6 @@ var known = []struct {
 	{fs.ErrNotExist, "file-not-found", "check the path"},
 }
 
-// hints are for refusals whose package gives none.
-var hints = map[string]string{
-	"not-approved":             "daybook invoice approve approves it",
-	"unknown-currency":         "give a code of ISO 4217, such as GBP",
-	"missing-exemption-reason": "say why no tax is charged: --exemption 'AE=Reverse charge'",
-	"negative-total":           "what is owed to a customer is a credit note: daybook credit issue",
-	"no-book":                  "make one with daybook init, or say where it is with --dir",
-	"over-credited":            "daybook invoice show lists the credit notes that the invoice has already",
-	"already-issued":           "an issued invoice is corrected by a credit note: daybook credit issue",
-}
-
 // explain says what an error means to whoever uses the program. interrupted is
 // why a signal ended the command, nil if none did.
 func explain(err, interrupted error) *failure {
@@ -156,16 +146,13 @@ func explain(err, interrupted error) *failure {
 			message: fmt.Sprintf("the import stopped at document %s (line %d): %s", stopped.Number, stopped.Line, cause.message),
 		}
 	case errors.As(err, &refusal):
-		f := &failure{code: refusal.Code, message: refusal.Message, hint: refusal.Hint}
-		if f.hint == "" {
-			f.hint = hints[f.code]
-		}
+		f := &failure{code: refusal.Code, message: refusal.Message, hint: cmp.Or(refusal.Hint, hints[refusal.Code], hintCodes)}
 		if totals, is := refusal.Computed.(tax.Totals); is {
 			f.computed = &totals
 		}
 		return f
 	case errors.As(err, &fault):
-		f := &failure{code: fault.Code, message: fault.Message, hint: fault.Hint}
+		f := &failure{code: fault.Code, message: fault.Message, hint: cmp.Or(fault.Hint, hints[fault.Code], hintCodes)}
 		if strings.HasPrefix(f.code, "view-") {
 			f.message = plain(err) // it tells where
 		}
@@ -191,9 +178,9 @@ func classify(err error) *failure {
 	case errors.As(err, &badPage):
 		return &failure{code: badPage.Code, message: plain(err), hint: hintVerify}
 	case errors.As(err, &badReceipt):
-		return &failure{code: badReceipt.Code, message: plain(err)}
+		return &failure{code: badReceipt.Code, message: plain(err), hint: hintReceipt}
 	}
-	return &failure{code: codeFailed, message: plain(err)}
+	return &failure{code: codeFailed, message: plain(err), hint: hintDebug}
 }
 
 // hintOf is the hint that goes with a known code.
@@ -265,9 +252,6 @@ func (f *failure) tell(a *app) {
 	}
 	if f.hint != "" {
 		fmt.Fprintf(a.stderr, "daybook: hint: %s\n", printable(f.hint))
-	}
-	if f.usage {
-		fmt.Fprintln(a.stderr, "daybook: hint: daybook help says how it is used")
 	}
 }
 

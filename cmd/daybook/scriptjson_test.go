@@ -107,10 +107,10 @@ func errorCode(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	message, err := at(ts.ReadFile("stderr"), "error.message")
 	ts.Check(err)
-	_, err = at(ts.ReadFile("stderr"), "error.hint")
+	hint, err := at(ts.ReadFile("stderr"), "error.hint")
 	ts.Check(err)
-	if code != args[0] || message == "" {
-		ts.Fatalf("the error is %v: %v", code, message)
+	if code != args[0] || message == "" || hint == "" {
+		ts.Fatalf("the error is %v: %v, and the hint %q", code, message, hint)
 	}
 }
 
