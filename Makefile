@@ -21,12 +21,13 @@ test: ## everything that CI runs, but the linters: unit, property, conformance, 
 	@$(if $(RACE),:,echo "no C compiler: the tests run without the race detector")
 	$(GO) test $(RACE) -timeout 20m ./...
 
-lint: ## format, vet, staticcheck, known vulnerabilities, the rules of the architecture
+lint: ## format, vet, staticcheck, known vulnerabilities, the rules of the architecture; deliberate faults still fit the code
 	@unformatted=$$(git ls-files -z '*.go' | xargs -0 $(TOOL) gofumpt -l); \
 	if [ -n "$$unformatted" ]; then echo "gofumpt would change:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(TOOL) staticcheck ./...
 	$(GO) test -count=1 ./testing/arch
+	@for patch in testing/mutants/*.patch; do git apply --check --recount -C1 "$$patch"; done
 	@tools/govulncheck.sh
 
 fuzz: ## every fuzz target for FUZZTIME
