@@ -3,6 +3,8 @@ package main
 import (
 	"slices"
 
+	"github.com/google/uuid"
+
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/tax"
@@ -16,7 +18,7 @@ func fillAmounts(c *invoice.Content) {
 	sums := map[tax.Rate]money.Amount{}
 	for i := range c.Lines {
 		amount, err := fillLine(&c.Lines[i], c.Currency)
-		if err == nil {
+		if err == nil && c.Lines[i].Deducts == uuid.Nil {
 			sums[c.Lines[i].Rate], err = sums[c.Lines[i].Rate].Add(amount)
 		}
 		if err != nil {

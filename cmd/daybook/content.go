@@ -19,8 +19,8 @@ import (
 // replace parts.
 type contentFlags struct {
 	from, customer, tax, due, supply, reference, note, terms, prepaid, rounding string
-	lines, exemptions                                                           []string
-	gross                                                                       bool
+	lines, exemptions, deduct                                                   []string
+	gross, deposit                                                              bool
 }
 
 func (f *contentFlags) add(cmd *cobra.Command, payable bool) {
@@ -37,6 +37,8 @@ func (f *contentFlags) add(cmd *cobra.Command, payable bool) {
 	if !payable {
 		return
 	}
+	flags.BoolVar(&f.deposit, "deposit", false, "a deposit invoice: an invoice to come deducts it")
+	flags.StringArrayVar(&f.deduct, "deduct", nil, "deduct what is left of the deposit `INVOICE`, a line for each tax; may be repeated")
 	flags.StringVar(&f.due, "due", "", "the due `DATE`, or +DAYS after issue")
 	flags.StringVar(&f.terms, "terms", "", "the terms of payment, a `TEXT`")
 	flags.StringVar(&f.prepaid, "prepaid", "", "the `AMOUNT` that was paid before issue")
@@ -69,6 +71,9 @@ func (f *contentFlags) build(ctx context.Context, s *session, cmd *cobra.Command
 		if d.Content, d.text, err = file.content(currency); err != nil {
 			return d, err
 		}
+		if err := s.deductNamed(ctx, file, &d.Content); err != nil {
+			return d, err
+		}
 		if d.Customer = base.Customer; name == "" {
 			name = file.Customer
 		}
@@ -80,7 +85,10 @@ func (f *contentFlags) build(ctx context.Context, s *session, cmd *cobra.Command
 		}
 		d.Customer = customer.ID
 	}
-	return d, f.replace(cmd, &d)
+	if err := f.replace(cmd, &d); err != nil || !cmd.Flags().Changed("deduct") {
+		return d, err
+	}
+	return d, s.deduct(ctx, &d, f.deduct)
 }
 
 // replace puts what the flags say in place.
@@ -102,6 +110,9 @@ func (f *contentFlags) replace(cmd *cobra.Command, d *document) (err error) {
 	}
 	if given("gross") {
 		d.PricesIncludeTax = f.gross
+	}
+	if given("deposit") {
+		d.Deposit = f.deposit
 	}
 	if given("exemption") {
 		if d.Exemptions, err = f.parseExemptions(d.Exemptions); err != nil {

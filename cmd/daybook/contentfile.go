@@ -24,6 +24,7 @@ const maxContent = 64 << 20
 type contentFile struct {
 	Customer         string           `json:"customer"`
 	PricesIncludeTax bool             `json:"prices_include_tax"`
+	Deposit          bool             `json:"deposit"`
 	Tax              string           `json:"tax"`
 	Lines            []fileLine       `json:"lines"`
 	Adjustments      []fileAdjustment `json:"adjustments"`
@@ -46,6 +47,8 @@ type fileLine struct {
 	BaseQuantity numeral          `json:"base_quantity"`
 	Tax          string           `json:"tax"`
 	Adjustments  []fileAdjustment `json:"adjustments"`
+	// Deducts names the deposit invoice that the line deducts.
+	Deducts string `json:"deducts"`
 }
 
 type fileAdjustment struct {
@@ -121,7 +124,7 @@ func parseContent(text []byte) (*contentFile, error) {
 // content converts what the file says; the customer, its name, is not looked up.
 func (f *contentFile) content(currency money.Currency) (c invoice.Content, text *invoice.Text, err error) {
 	c = invoice.Content{
-		Currency: currency, PricesIncludeTax: f.PricesIncludeTax, Exemptions: f.Exemptions,
+		Currency: currency, PricesIncludeTax: f.PricesIncludeTax, Deposit: f.Deposit, Exemptions: f.Exemptions,
 		SupplyDate: domain.Date(f.SupplyDate), Reference: f.Reference,
 	}
 	var rate tax.Rate
@@ -175,6 +178,9 @@ func (l *fileLine) line(rate tax.Rate, currency money.Currency) (line invoice.Li
 	}
 	if line.Rate.IsZero() {
 		return line, fail(codeBadContent, "give the line a tax, or the whole document", "it has no tax")
+	}
+	if l.Deducts != "" && l.Quantity == "" {
+		l.Quantity = "-1"
 	}
 	for _, number := range []struct {
 		to       *money.Decimal

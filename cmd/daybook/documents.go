@@ -138,6 +138,9 @@ func (a *app) showCommand(noun string, kind domain.Kind) *cobra.Command {
 func tellDocument(w io.Writer, d *views.Document) {
 	t := newTable("", "")
 	title := map[domain.Kind]string{domain.KindInvoice: "Invoice", domain.KindCredit: "Credit note"}[d.Kind]
+	if d.Deposit && d.Kind == domain.KindInvoice {
+		title = "Deposit invoice"
+	}
 	number := d.Number
 	if number == "" {
 		number = "(no number yet)"
@@ -173,6 +176,7 @@ func tellDocument(w io.Writer, d *views.Document) {
 			fmt.Fprintf(w, "\n%s: %s\n", text.label, printable(text.text))
 		}
 	}
+	tellDeposit(w, d)
 	tellAllocations(w, "Paid with", d.Payments, d.Currency)
 	tellAllocations(w, "Allocated to", d.Allocations, d.Currency)
 	if len(d.CreditNotes) > 0 {

@@ -25,11 +25,15 @@ const (
 	// Prepayments holds what was paid before issue, until it is deducted from
 	// an invoice.
 	Prepayments Account = "prepayments"
+	// Deposits is what was invoiced as deposits, net of tax, until it is deducted
+	// from an invoice or credited.
+	Deposits Account = "deposits"
 	// TaxPayable is tax charged and not yet paid on.
 	TaxPayable Account = "tax-payable"
 	// Revenue is sales net of tax.
 	Revenue Account = "revenue"
-	// Rounding is the differences from rounding amounts due.
+	// Rounding is the differences from rounding amounts due, and the cents by which
+	// what a deduction comes to on a document is off what was invoiced.
 	Rounding Account = "rounding"
 	// BadDebt is what was written off, less the tax that was taken back on it.
 	BadDebt Account = "bad-debt"
@@ -71,6 +75,7 @@ func Chart() []Info {
 		{Receivables, "Receivables", Asset, Debit},
 		{CustomerCredit, "Customer credit", Liability, Credit},
 		{Prepayments, "Prepayments", Liability, Credit},
+		{Deposits, "Deposits", Liability, Credit},
 		{TaxPayable, "Tax payable", Liability, Credit},
 		{Revenue, "Revenue", Income, Credit},
 		{Rounding, "Rounding", Income, Credit},

@@ -54,6 +54,9 @@ func example() []step {
 	late.Date, late.Allocations = day(4), share(p, "")
 	after := given.Receive("r", "ada", "60")
 	after.Date, after.Allocations = day(6), share(j, "60")
+	deposit := given.Deposit("ada", given.Line("1", "100", "S 20"))
+	final := given.Content("ada", given.Line("1", "500", "S 20"), given.Deduct("l", "60", "S 20"))
+	back := given.Credit("e", "m", "ada", final.Lines...)
 	return []step{
 		{"An invoice of 130.01, of which 30.00 was paid before to the clearing account, its due amount rounded down by a penny.", given.Enter("i", elsewhere)},
 		{"A payment of 150.00, of which 100.00 is allocated to the invoice: all that is open of it.", first},
@@ -69,19 +72,25 @@ func example() []step {
 		{"The tax on that is taken back.", &invoice.Relieve{ID: j.ID, Date: day(5), Reason: "six months after it was due"}},
 		{"Half of it is paid after all: the write-off is taken back to that extent, and half of the relief.", after},
 		{"A credit note of 12.00 on account.", given.OnAccount("d", "ada", given.Line("1", "10", "S 20"))},
-		{"It is used for an invoice.", &payment.Allocate{Source: credit.Stream(given.ID("d")), Allocations: share(invoice.Stream(given.ID("k")), ""), Date: day(6)}},
+		{"A deposit invoice of 120.00: its tax is due at once, what it is for is not sold yet.", given.Enter("l", deposit)},
+		{"An invoice of 500.00 and tax, which deducts 60.00 of the deposit.", given.Enter("m", final)},
+		{"The deposit is credited as far as it is not deducted.", given.Credit("f", "l", "ada", given.Line("1", "40", "S 20"))},
+		{"The invoice is credited whole, and gives back what it deducted.", back},
+		{"The credit note on account is used for an invoice.", &payment.Allocate{Source: credit.Stream(given.ID("d")), Allocations: share(invoice.Stream(given.ID("k")), ""), Date: day(6)}},
 	}
 }
 
 // consequent are the events that are posted by others of their commit.
 var consequent = map[string]string{
-	"customer.credited":      "credit.issued",
-	"customer.credit-moved":  "the event of the funds, the payment or the invoice",
-	"invoice.credited":       "credit.issued",
-	"invoice.allocated":      "funds.allocated",
-	"invoice.unallocated":    "funds.released",
-	"payment.claim-paid":     "funds.allocated",
-	"payment.claim-reopened": "funds.released",
+	"customer.credited":          "credit.issued",
+	"customer.credit-moved":      "the event of the funds, the payment or the invoice",
+	"invoice.credited":           "credit.issued",
+	"invoice.deducted":           "invoice.issued",
+	"invoice.allocated":          "funds.allocated",
+	"invoice.unallocated":        "funds.released",
+	"invoice.deduction-returned": "credit.issued",
+	"payment.claim-paid":         "funds.allocated",
+	"payment.claim-reopened":     "funds.released",
 }
 
 // TestAccounting holds docs/ACCOUNTING.md to what the code posts, for a book in
@@ -171,6 +180,7 @@ What each event posts. This page is written by a test from the code: ` + "`go te
 - ` + "`receivables`" + ` is the sum of all open items: what is open of invoices, and what reversed payments left to be paid back.
 - ` + "`customer-credit`" + ` is the sum of what is free of payments and of credit notes' excesses. Money that is received goes there first, and from there to what it is allocated to.
 - ` + "`tax-payable`" + ` is the tax report: sales, less credit notes, less the relief on what was written off, plus what of that came back.
+- ` + "`deposits`" + ` is what was invoiced as deposits, net, less what was credited and what is deducted of it. Revenue comes with the invoice that deducts a deposit: what its other lines, allowances and charges come to. Its tax is computed on what is left after the deduction (BR-CO-17), as the deposit's was at the deposit.
 - A prepaid amount is taken off ` + "`prepayments`" + ` by the invoice. Where the customer's payments left enough credit by the date of issue, as much is moved there from ` + "`customer-credit`" + `, the oldest payment first; otherwise, and on imported invoices, it was paid elsewhere and is cleared there.
 - Entries are dated by what happened: an allocation, a refund or a relief has a date of its own.
 - Nothing is dated in a closed period. Closing a period posts nothing: it enters what the accounts hold at its end, which is no sum of its own.

@@ -131,6 +131,14 @@ func (p *postings) reportBy(point domain.Date) {
 	}
 }
 
+func (p *postings) add(a, b money.Amount) money.Amount {
+	sum, err := a.Add(b)
+	if err != nil && p.err == nil {
+		p.err = err
+	}
+	return sum
+}
+
 func (p *postings) neg(amount money.Amount) money.Amount {
 	negated, err := amount.Neg()
 	if err != nil && p.err == nil {
@@ -143,23 +151,49 @@ func postInvoice(e *invoice.Issued, id uuid.UUID) ([]Posting, error) {
 	var p postings
 	p.receivable(invoice.Stream(id), e.Totals.Due)
 	p.debit(Prepayments, e.Totals.Prepaid)
-	p.credit(Revenue, e.Totals.Net)
-	for _, s := range e.Totals.Breakdown {
-		p.tax(s.Rate, s.Taxable, s.Tax)
-	}
+	p.sell(&e.Content, e.Totals, e.Deductions, false)
 	p.reportBy(e.TaxPoint)
-	p.credit(Rounding, e.Totals.Rounding)
 	return p.list, p.err
 }
 
 func postCredit(e *credit.Issued) ([]Posting, error) {
 	var p postings
-	p.debit(Revenue, e.Totals.Net)
-	for _, s := range e.Totals.Breakdown {
-		p.tax(s.Rate, p.neg(s.Taxable), p.neg(s.Tax))
-	}
-	p.debit(Rounding, e.Totals.Rounding)
+	p.sell(&e.Content, e.Totals, e.Returned, true)
 	p.receivable(invoice.Stream(e.Invoice), p.neg(e.Applied))
 	p.credit(CustomerCredit, e.Excess)
 	return p.list, p.err
+}
+
+// sell credits what a document sells: a deposit to Deposits, else to Revenue what
+// the parts come to that deduct no deposit, and debits the deposits deducted. On a
+// credit note everything is turned round.
+func (p *postings) sell(c *invoice.Content, t tax.Totals, deductions []invoice.Deduction, back bool) {
+	credit := func(a Account, amount money.Amount) {
+		if back {
+			amount = p.neg(amount)
+		}
+		p.credit(a, amount)
+	}
+	net, invoiced := money.Zero(c.Currency), money.Zero(c.Currency) // of what is deducted, negative
+	for i := range c.Lines {
+		if c.Lines[i].Deducts != uuid.Nil {
+			net = p.add(net, t.LineNets[i])
+		}
+	}
+	for _, d := range deductions {
+		invoiced = p.add(invoiced, p.neg(d.Sum.Taxable))
+	}
+	if c.Deposit {
+		credit(Deposits, t.Net)
+	} else {
+		credit(Revenue, p.add(t.Net, p.neg(net)))
+		credit(Deposits, invoiced)
+	}
+	for _, s := range t.Breakdown {
+		if back {
+			s.Taxable, s.Tax = p.neg(s.Taxable), p.neg(s.Tax)
+		}
+		p.tax(s.Rate, s.Taxable, s.Tax)
+	}
+	credit(Rounding, p.add(t.Rounding, p.add(net, p.neg(invoiced))))
 }

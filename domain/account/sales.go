@@ -3,6 +3,8 @@ package account
 import (
 	"fmt"
 
+	"github.com/google/uuid"
+
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/credit"
 	"github.com/daybook-ledger/daybook/domain/invoice"
@@ -36,7 +38,8 @@ type Sale struct {
 
 // Sales divides what an event posts to Revenue by item, in the order in which
 // the document first has them; the parts add up to it. There are none for an
-// event that posts nothing there.
+// event that posts nothing there, as a deposit invoice, and none for lines that
+// deduct a deposit.
 func Sales(e domain.Event) ([]Sale, error) {
 	switch e := e.(type) {
 	case *invoice.Issued:
@@ -54,7 +57,13 @@ func divide(c *invoice.Content, totals tax.Totals, credited bool) ([]Sale, error
 			len(totals.LineNets), len(totals.AdjustmentNets), len(c.Lines), len(c.Adjustments))
 	}
 	d := division{at: make(map[Sale]int, 4)}
+	if c.Deposit {
+		return nil, nil
+	}
 	for i, line := range c.Lines {
+		if line.Deducts != uuid.Nil {
+			continue
+		}
 		of := Sale{Sold: SoldItem, Item: line.Item}
 		if line.Item == "" {
 			of.Sold = SoldUncoded

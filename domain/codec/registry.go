@@ -45,6 +45,8 @@ var (
 		of[domain.Event, invoice.WrittenOff](),
 		of[domain.Event, invoice.Relieved](),
 		of[domain.Event, invoice.Recovered](),
+		of[domain.Event, invoice.Deducted](),
+		of[domain.Event, invoice.DeductionReturned](),
 		of[domain.Event, funds.Allocated](),
 		of[domain.Event, funds.Released](),
 		of[domain.Event, funds.Refunded](),

@@ -25,7 +25,7 @@ var states = map[domain.Kind]struct {
 }{
 	domain.KindBook:     {2, book.State{}},
 	domain.KindCustomer: {3, customer.State{}},
-	domain.KindInvoice:  {2, invoice.State{}},
+	domain.KindInvoice:  {3, invoice.State{}},
 	domain.KindCredit:   {2, credit.State{}},
 	domain.KindSeries:   {1, series.State{}},
 	domain.KindPayment:  {1, payment.State{}},

@@ -14,6 +14,10 @@
 // tax. Likewise the one that takes the last of all rates takes the invoice's
 // rounding amount, unless it states one of its own.
 //
+// Of a deposit invoice no more is credited than is left to deduct. Lines that name
+// a deposit give back what the invoice deducts of it, to be deducted or credited
+// again; that may be all that a credit note does.
+//
 // Refusals, besides those of packages tax, series, field, book and invoice:
 //
 //	credit-exists        the id is taken
@@ -27,6 +31,8 @@
 //	negative-credit      the amount at a category and rate is below zero
 //	no-value             nothing is credited
 //	reason-missing       a credit on account needs a reason
+//	not-deducted         more would be given back than the invoice deducts
+//	not-a-deposit        the credit note is on a deposit, the invoice is none
 //	not-on-credit-note   due dates and prepaid amounts do not belong on a credit
-//	                     note, nor a rounding amount on one on account
+//	                     note, nor deposits or a rounding amount on one on account
 package credit

@@ -80,6 +80,9 @@ func (c *Issue) checkFields() error {
 		return domain.Refuse("not-on-credit-note", "a credit note has no due date")
 	case !c.Content.Prepaid.IsZero():
 		return domain.Refuse("not-on-credit-note", "a credit note has no prepaid amount")
+	case onAccount && (c.Content.Deposit || c.Content.Deducts()):
+		return domain.Refuse("not-on-credit-note", "a credit note on account has nothing to do with deposits").
+			WithHint("name the invoice that is credited")
 	case onAccount && !c.Content.RoundingAmount.IsZero():
 		return domain.Refuse("not-on-credit-note", "a credit note on account has no rounding amount")
 	case onAccount && field.Blank(c.Reason):
@@ -101,6 +104,8 @@ type crediting struct {
 	applied, excess money.Amount
 	// recovered takes back what was written off of the invoice; nil for nothing.
 	recovered *invoice.Recovered
+	// returned are the deductions of deposits that are given back.
+	returned []invoice.Deduction
 }
 
 // onAccount makes all of the credit the customer's.
@@ -140,7 +145,13 @@ func (c *crediting) onInvoice(s domain.States) error {
 		return domain.Refuse("before-invoice", "the date of issue %s is before %s, the date of the invoice %s",
 			c.Date, credited.Date, credited.Number)
 	}
+	if err := c.onDeposit(credited); err != nil {
+		return err
+	}
 	if c.totals, err = fit(credited, c.content, c.totals); err != nil {
+		return err
+	}
+	if err := c.giveBack(credited); err != nil {
 		return err
 	}
 	c.number = credited.Number
@@ -192,10 +203,11 @@ func (c *crediting) changes(s domain.States, m domain.Moment) ([]domain.Change, 
 			Stream: invoice.Stream(c.Invoice),
 			Event: &invoice.Credited{
 				Credit: c.ID, Applied: c.applied, Excess: c.excess,
-				Breakdown: c.totals.Breakdown, Rounding: c.totals.Rounding,
+				Breakdown: c.totals.Breakdown, Rounding: c.totals.Rounding, Returned: c.returned,
 			},
 		})
 	}
+	changes = append(changes, invoice.GiveBack(c.Invoice, c.ID, c.Date, c.returned)...)
 	if c.excess.Sign() > 0 {
 		credited := &customer.Credited{Credit: c.ID, Amount: c.excess, Reason: c.Reason}
 		if c.Invoice == uuid.Nil {
@@ -219,8 +231,8 @@ func (c *crediting) issued(number string) *Issued {
 		Number: number, Date: c.Date, SupplyDate: c.content.SupplyDate,
 		Invoice: c.Invoice, InvoiceNumber: c.number, Reason: c.Reason,
 		Seller: c.settings.Seller, BuyerCountry: country, BuyerHasVATID: c.buyer.HasVATID,
-		Content: c.content, Totals: c.totals, Applied: c.applied, Excess: c.excess,
-		Imported: c.Imported,
+		Content: c.content, Totals: c.totals, Returned: c.returned,
+		Applied: c.applied, Excess: c.excess, Imported: c.Imported,
 	}
 	if profile != nil || text != nil {
 		e.Personal = &IssuedPersonal{Buyer: profile, Text: text}

@@ -75,6 +75,9 @@ type Issued struct {
 	Content       invoice.Content `json:"content"`
 	// Totals are amounts to the customer's good: Due is what is credited.
 	Totals tax.Totals `json:"totals"`
+	// Returned is what the lines give back of the invoice's deductions, in their
+	// order.
+	Returned []invoice.Deduction `json:"returned,omitempty"`
 	// Applied is what is taken off the invoice's open amount; Excess is the
 	// rest, which becomes credit of the customer: all of a credit on account.
 	Applied  money.Amount    `json:"applied"`

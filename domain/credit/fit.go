@@ -16,9 +16,9 @@ func fit(inv invoice.State, content invoice.Content, t tax.Totals) (tax.Totals, 
 	t.Breakdown = slices.Clone(t.Breakdown)
 	t.LineNets = slices.Clone(t.LineNets)
 	t.AdjustmentNets = slices.Clone(t.AdjustmentNets)
-	value := !t.Rounding.IsZero()
+	value := !t.Rounding.IsZero() || content.Deducts()
 	for i, subtotal := range t.Breakdown {
-		left, found, err := inv.Left(subtotal.Rate)
+		left, found, err := inv.Undeducted(subtotal.Rate)
 		if err != nil {
 			return t, err
 		}
@@ -26,7 +26,7 @@ func fit(inv invoice.State, content invoice.Content, t tax.Totals) (tax.Totals, 
 			return t, domain.Refuse("rate-not-on-invoice", "the invoice %s has nothing at %s", inv.Number, subtotal.Rate).
 				WithHint("credit at the rates of the invoice")
 		}
-		part, err := fitRate(subtotal, left, content.PricesIncludeTax)
+		part, err := fitRate(inv, subtotal, left, content.PricesIncludeTax)
 		if err != nil {
 			return t, err
 		}
@@ -44,42 +44,41 @@ func fit(inv invoice.State, content invoice.Content, t tax.Totals) (tax.Totals, 
 // fitRate gives the part of what is left at a rate that a subtotal takes. A
 // category below zero, such as a deposit deducted at another rate than the
 // sale's, is taken back below zero: everything is then the other way round.
-func fitRate(subtotal tax.Subtotal, left invoice.RateSum, gross bool) (tax.Subtotal, error) {
+func fitRate(inv invoice.State, subtotal tax.Subtotal, left invoice.RateSum, gross bool) (tax.Subtotal, error) {
 	sign := int64(1)
 	if left.Taxable.Sign() < 0 || left.Taxable.IsZero() && left.Tax.Sign() < 0 {
 		sign = -1
 	}
-	net, levied := sign*subtotal.Taxable.Minor(), sign*subtotal.Tax.Minor()
-	leftNet, leftTax := sign*left.Taxable.Minor(), sign*left.Tax.Minor()
-	if net < 0 || levied < 0 {
-		if leftNet == 0 && leftTax == 0 {
-			return subtotal, over(subtotal, left)
+	if sign*subtotal.Taxable.Minor() < 0 || sign*subtotal.Tax.Minor() < 0 {
+		if left.Taxable.IsZero() && left.Tax.IsZero() {
+			return subtotal, over(inv, subtotal, left)
 		}
 		return subtotal, negative(subtotal)
 	}
-	total := net + levied
-	switch {
-	case gross && total > leftNet+leftTax, !gross && net > leftNet:
-		return subtotal, over(subtotal, left)
-	case gross:
-		// The total stands, as typed; tax gives way.
-		levied = min(max(levied, total-leftNet), leftTax)
-		net = total - levied
-	case net == leftNet && net > 0:
-		levied = leftTax
-	default:
-		levied = min(levied, leftTax)
+	part, fits := signed(left, sign).Part(signed(invoice.RateSum{Rate: subtotal.Rate, Taxable: subtotal.Taxable, Tax: subtotal.Tax}, sign), gross)
+	if !fits {
+		return subtotal, over(inv, subtotal, left)
 	}
-	currency := subtotal.Taxable.Currency()
-	subtotal.Taxable = money.New(sign*net, currency)
-	subtotal.Tax = money.New(sign*levied, currency)
+	part = signed(part, sign)
+	subtotal.Taxable, subtotal.Tax = part.Taxable, part.Tax
 	return subtotal, nil
 }
 
-func over(subtotal tax.Subtotal, left invoice.RateSum) error {
+// signed gives a sum times 1 or −1.
+func signed(s invoice.RateSum, sign int64) invoice.RateSum {
+	s.Taxable = money.New(sign*s.Taxable.Minor(), s.Taxable.Currency())
+	s.Tax = money.New(sign*s.Tax.Minor(), s.Tax.Currency())
+	return s
+}
+
+func over(inv invoice.State, subtotal tax.Subtotal, left invoice.RateSum) error {
+	hint := "credit what is beyond the invoice on account, with a reason"
+	if inv.Deducted != nil {
+		hint = "credit the invoices that deduct it first"
+	}
 	return domain.Refuse("over-credited", "%s and %s of tax would be credited at %s, but only %s and %s are left of the invoice",
 		subtotal.Taxable, subtotal.Tax, subtotal.Rate, left.Taxable, left.Tax).
-		WithHint("credit what is beyond the invoice on account, with a reason")
+		WithHint("%s", hint)
 }
 
 // move puts a subtotal in place of the one at index i of the totals, and what
@@ -97,47 +96,15 @@ func move(t *tax.Totals, content invoice.Content, i int, part tax.Subtotal) erro
 	if net.IsZero() && levied.IsZero() {
 		return nil
 	}
-	if err := moveNet(t, content, part.Rate, net); err != nil {
-		return err
+	if !net.IsZero() {
+		if err := content.MoveNet(t, part.Rate, net); err != nil {
+			return err
+		}
 	}
 	return add(
 		sum{&t.Net, net}, sum{&t.Tax, levied},
 		sum{&t.Gross, net}, sum{&t.Gross, levied}, sum{&t.Due, net}, sum{&t.Due, levied},
 	)
-}
-
-// moveNet adds a difference to the largest line of a rate; where the rate has
-// no line, to its first allowance or charge.
-func moveNet(t *tax.Totals, content invoice.Content, rate tax.Rate, difference money.Amount) error {
-	if difference.IsZero() {
-		return nil
-	}
-	largest := -1
-	for i := range content.Lines {
-		if content.Lines[i].Rate != rate {
-			continue
-		}
-		if largest < 0 || t.LineNets[i].Minor() > t.LineNets[largest].Minor() {
-			largest = i
-		}
-	}
-	if largest >= 0 {
-		return add(sum{&t.LineNets[largest], difference}, sum{&t.Lines, difference})
-	}
-	for i, a := range content.Adjustments {
-		switch {
-		case a.Rate != rate:
-			continue
-		case a.Charge:
-			return add(sum{&t.AdjustmentNets[i], difference}, sum{&t.Charges, difference})
-		}
-		less, err := difference.Neg()
-		if err != nil {
-			return err
-		}
-		return add(sum{&t.AdjustmentNets[i], less}, sum{&t.Allowances, less})
-	}
-	return nil
 }
 
 // sum is an amount to be added to another.

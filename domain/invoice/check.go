@@ -1,6 +1,8 @@
 package invoice
 
 import (
+	"github.com/google/uuid"
+
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/domain/customer"
@@ -45,6 +47,9 @@ func (c *Content) Validate(text *Text) error {
 		return err
 	}
 	if err := c.validateTexts(); err != nil {
+		return err
+	}
+	if err := c.validateDeductions(); err != nil {
 		return err
 	}
 	return text.validate(len(c.Lines))
@@ -136,7 +141,7 @@ func (c Content) Compute() (Content, tax.Totals, error) {
 		line := &c.Lines[i]
 		lines[i] = tax.Line{
 			Quantity: line.Quantity, Price: line.Price, BaseQuantity: line.BaseQuantity,
-			Adjustments: line.Adjustments, Rate: line.Rate,
+			Adjustments: line.Adjustments, Rate: line.Rate, Deducts: line.Deducts != uuid.Nil,
 		}
 	}
 	totals, err := tax.Compute(tax.Document{
@@ -148,6 +153,17 @@ func (c Content) Compute() (Content, tax.Totals, error) {
 		return c, totals, err
 	}
 	return c, totals, withinLimit(totals)
+}
+
+// decide is Compute for a document that may deduct deposits, or be one. It
+// gives the deductions too, as the deposit invoices stand now.
+func (c Content) decide(s domain.States) (Content, tax.Totals, []Deduction, error) {
+	c, totals, err := c.Compute()
+	if err != nil {
+		return c, totals, nil, err
+	}
+	totals, deductions, err := c.deductions(s, totals)
+	return c, totals, deductions, err
 }
 
 func withinLimit(t tax.Totals) error {

@@ -16,6 +16,10 @@ type Content struct {
 	Currency money.Currency `json:"currency"`
 	// PricesIncludeTax says that prices and adjustments are gross.
 	PricesIncludeTax bool `json:"prices_include_tax,omitempty"`
+	// Deposit makes it a deposit invoice (UNTDID 1001 code 386): it asks for
+	// money before anything is supplied. On a credit note it says that the
+	// invoice is one.
+	Deposit bool `json:"deposit,omitempty"`
 	// Rounding names the rounding rule; empty in a command means half-up.
 	Rounding money.Rounding `json:"rounding,omitempty"`
 	Lines    []Line         `json:"lines"`
@@ -51,6 +55,10 @@ type Line struct {
 	BaseQuantity money.Decimal    `json:"base_quantity,omitzero"`
 	Adjustments  []tax.Adjustment `json:"adjustments,omitempty"`
 	Rate         tax.Rate         `json:"rate"`
+	// Deducts is the deposit invoice that the line deducts (BT-25), at the rate
+	// that it was invoiced at. Its quantity is −1. On a credit note the line
+	// gives the deduction back.
+	Deducts uuid.UUID `json:"deducts,omitzero"`
 }
 
 // Text is the personal part of a document's content: free text.

@@ -74,7 +74,7 @@ func (c *Draft) Decide(s domain.States, m domain.Moment) ([]domain.Change, error
 	if _, _, err := c.Content.Parties(s, m, c.Stream()); err != nil {
 		return nil, err
 	}
-	content, totals, err := c.Content.Compute()
+	content, totals, _, err := c.Content.decide(s)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (c *Edit) Decide(s domain.States, m domain.Moment) ([]domain.Change, error)
 	if _, _, err := c.Content.Parties(s, m, c.Stream()); err != nil {
 		return nil, err
 	}
-	content, totals, err := c.Content.Compute()
+	content, totals, _, err := c.Content.decide(s)
 	if err != nil {
 		return nil, err
 	}

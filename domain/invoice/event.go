@@ -91,6 +91,8 @@ type Issued struct {
 	BuyerHasVATID bool       `json:"buyer_has_vat_id,omitempty"`
 	Content       Content    `json:"content"`
 	Totals        tax.Totals `json:"totals"`
+	// Deductions are what the lines deduct of deposit invoices, in their order.
+	Deductions []Deduction `json:"deductions,omitempty"`
 	// Imported marks an invoice that another system had issued.
 	Imported bool            `json:"imported,omitempty"`
 	Personal *IssuedPersonal `cbor:"-" json:"personal,omitempty"`
@@ -130,6 +132,8 @@ type Credited struct {
 	Breakdown []tax.Subtotal `json:"breakdown"`
 	// Rounding is the credit note's rounding amount.
 	Rounding money.Amount `json:"rounding,omitzero"`
+	// Returned is what the credit note gives back of the invoice's deductions.
+	Returned []Deduction `json:"returned,omitempty"`
 }
 
 // EventType implements domain.Event.
@@ -199,3 +203,27 @@ type Recovered struct {
 
 // EventType implements domain.Event.
 func (*Recovered) EventType() string { return "invoice.recovered" }
+
+// Deducted takes what an invoice deducts off a deposit invoice. It stands in the
+// commit that issues the other invoice, which is what is posted.
+type Deducted struct {
+	Invoice uuid.UUID   `json:"invoice"`
+	Sums    []RateSum   `json:"sums"`
+	Date    domain.Date `json:"date"`
+}
+
+// EventType implements domain.Event.
+func (*Deducted) EventType() string { return "invoice.deducted" }
+
+// DeductionReturned takes a Deducted back, or part of it, because a credit note
+// gives it back. It stands in the commit that issues the credit note, which is
+// what is posted.
+type DeductionReturned struct {
+	Invoice uuid.UUID   `json:"invoice"`
+	Credit  uuid.UUID   `json:"credit"`
+	Sums    []RateSum   `json:"sums"`
+	Date    domain.Date `json:"date"`
+}
+
+// EventType implements domain.Event.
+func (*DeductionReturned) EventType() string { return "invoice.deduction-returned" }

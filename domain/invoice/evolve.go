@@ -41,6 +41,10 @@ func (s State) Evolve(event domain.Event) (domain.State, error) {
 		return s.relieve(e)
 	case *Recovered:
 		return s.recover(e)
+	case *Deducted:
+		return s.deduct(e)
+	case *DeductionReturned:
+		return s.returnDeduction(e)
 	default:
 		return nil, domain.OutOfSequence(string(s.Stage), event)
 	}
@@ -60,6 +64,8 @@ func (s State) takes(event domain.Event) bool {
 		return s.Stage == "" || s.Stage == StatusApproved
 	case *Credited, *Allocated, *Unallocated, *WrittenOff, *Relieved, *Recovered:
 		return s.Stage == StatusIssued
+	case *Deducted, *DeductionReturned:
+		return s.Stage == StatusIssued && s.Deposit
 	default:
 		return false
 	}
@@ -80,6 +86,7 @@ func issued(e *Issued) State {
 		Rounding: e.Totals.Rounding, RoundingCredited: zero,
 		Issued:         make([]RateSum, len(e.Totals.Breakdown)),
 		CreditedByRate: make([]RateSum, len(e.Totals.Breakdown)),
+		Deposit:        e.Content.Deposit, Deductions: e.Deductions,
 	}
 	for i, subtotal := range e.Totals.Breakdown {
 		s.Issued[i] = RateSum{Rate: subtotal.Rate, Taxable: subtotal.Taxable, Tax: subtotal.Tax}
@@ -110,10 +117,11 @@ func (s State) credit(e *Credited) (domain.State, error) {
 			return nil, err
 		}
 	}
-	if !s.reliefFits() {
-		return nil, domain.OutOfSequence("an invoice with less left that is not relieved", e)
+	if !s.reliefFits() || !s.deductedFits() {
+		return nil, domain.OutOfSequence("an invoice with less left", e)
 	}
-	return s, nil
+	s.Deductions, err = s.giveBack(e)
+	return s, err
 }
 
 func (s State) creditRate(e *Credited, subtotal tax.Subtotal) error {

@@ -37,6 +37,13 @@
 //	nothing-to-relieve       no tax is left to take back on what was written off
 //	before-invoice           the date is before the invoice's, or before it was opened again
 //	before-write-off         the date is before that of the write-off or relief
+//	not-a-deposit            what would be deducted is not a deposit invoice
+//	customer-mismatch        the deposit invoice is another customer's
+//	rate-not-on-invoice      the deposit invoice has nothing at the category and rate
+//	over-deducted            more would be deducted than is left of the deposit invoice
+//	invalid-deduction        a line that deducts is not −1 times an amount, or the second at its rate
+//	deposit-deducts          a deposit invoice deducts no other
+//	negative-deposit         a deposit invoice gives something back at a category and rate
 //
 // What will not be paid is written off, tax included. The tax on it is taken
 // back by a step of its own, the relief, with a date and a reason: the law says
@@ -46,4 +53,13 @@
 // is recovered), and of the relief the same share: all of it with the last of
 // the write-off. A credit note also takes back what would otherwise be relieved
 // beyond what it leaves of a rate.
+//
+// A deposit invoice asks for money before anything is supplied. Its tax is due
+// with it; what it is for is not sold yet. Other invoices deduct it, line by line
+// and rate by rate, and never more than is left: what it invoiced, less what was
+// credited and what is deducted of it. A draft deducts nothing: the limit stands
+// at issue. Tax is computed on what is left after the deduction, once a category
+// (BR-CO-17), so that all documents together may have a cent of tax more or less
+// than one would. What becomes of the deposit's own claim (paid, written off,
+// relieved) is its own matter.
 package invoice

@@ -30,7 +30,11 @@ func (i issuing) decide(s domain.States, m domain.Moment) ([]domain.Change, erro
 	if err != nil {
 		return nil, err
 	}
-	content, totals, err := i.content.Compute()
+	content, totals, deductions, err := i.content.decide(s)
+	if err != nil {
+		return nil, err
+	}
+	deducted, err := i.take(s, deductions)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +57,7 @@ func (i issuing) decide(s domain.States, m domain.Moment) ([]domain.Change, erro
 	issued := &Issued{
 		Number: number, Date: i.date, SupplyDate: content.SupplyDate, DueDate: due,
 		Seller: settings.Seller, BuyerCountry: country, BuyerHasVATID: buyer.HasVATID,
-		Content: content, Totals: totals, Imported: i.imported,
+		Content: content, Totals: totals, Deductions: deductions, Imported: i.imported,
 		Personal: &IssuedPersonal{Buyer: profile, Text: i.text},
 	}
 	if profile == nil && i.text == nil {
@@ -66,10 +70,11 @@ func (i issuing) decide(s domain.States, m domain.Moment) ([]domain.Change, erro
 	if err != nil {
 		return nil, err
 	}
-	if point := settings.TaxBasis.Point(issued.Date, issued.SupplyDate); point != issued.Date && closed.Open(point) {
+	// The tax on a deposit is due with it, whenever what it is for is supplied.
+	if point := settings.TaxBasis.Point(issued.Date, issued.SupplyDate); !content.Deposit && point != issued.Date && closed.Open(point) {
 		issued.TaxPoint = point
 	}
-	changes := []domain.Change{{Stream: i.stream, Event: issued}, drawn}
+	changes := append([]domain.Change{{Stream: i.stream, Event: issued}, drawn}, deducted...)
 	if i.imported {
 		return changes, nil
 	}

@@ -87,7 +87,7 @@ func (s State) writeOff(e *WrittenOff) (domain.State, error) {
 
 func (s State) relieve(e *Relieved) (domain.State, error) {
 	s.WrittenOffOn = max(s.WrittenOffOn, e.Date)
-	relieved, err := s.relief(e.Relief, money.Amount.Add)
+	relieved, err := s.summed(s.Relieved, e.Relief, money.Amount.Add)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func (s State) recover(e *Recovered) (domain.State, error) {
 	if s.Recovered, err = s.Recovered.Add(e.Amount); err != nil {
 		return nil, err
 	}
-	if s.Relieved, err = s.relief(e.Relief, money.Amount.Sub); err != nil {
+	if s.Relieved, err = s.summed(s.Relieved, e.Relief, money.Amount.Sub); err != nil {
 		return nil, err
 	}
 	if !s.reliefFits() || s.WrittenOff.IsZero() && s.Relieved != nil {
@@ -115,41 +115,43 @@ func (s State) recover(e *Recovered) (domain.State, error) {
 	return s, nil
 }
 
-// relief gives the relief with sums added or taken off; nil where none is left.
-func (s State) relief(sums []RateSum, change func(a, b money.Amount) (money.Amount, error)) ([]RateSum, error) {
-	relieved := s.reliefs()
+// summed gives sums in the order of Issued, nil for none, with others added or
+// taken off; nil where nothing is left.
+func (s State) summed(all, sums []RateSum, change func(a, b money.Amount) (money.Amount, error)) ([]RateSum, error) {
+	all = s.whole(all)
 	for _, sum := range sums {
 		at := s.at(sum.Rate)
 		if at < 0 {
 			return nil, domain.OutOfSequence("an invoice without the rate", &Relieved{})
 		}
 		var err error
-		if relieved[at].Taxable, err = change(relieved[at].Taxable, sum.Taxable); err != nil {
+		if all[at].Taxable, err = change(all[at].Taxable, sum.Taxable); err != nil {
 			return nil, err
 		}
-		if relieved[at].Tax, err = change(relieved[at].Tax, sum.Tax); err != nil {
+		if all[at].Tax, err = change(all[at].Tax, sum.Tax); err != nil {
 			return nil, err
 		}
 	}
-	if !slices.ContainsFunc(relieved, RateSum.any) {
+	if !slices.ContainsFunc(all, RateSum.any) {
 		return nil, nil
 	}
-	return relieved, nil
+	return all, nil
 }
 
 func (r RateSum) any() bool { return !r.Taxable.IsZero() || !r.Tax.IsZero() }
 
-// reliefs is the relief, a sum for each rate of the invoice.
-func (s State) reliefs() []RateSum {
-	if s.Relieved != nil {
-		return slices.Clone(s.Relieved)
+// whole is a copy of sums, one for each rate of the invoice: of nothing where
+// they are nil.
+func (s State) whole(sums []RateSum) []RateSum {
+	if sums != nil {
+		return slices.Clone(sums)
 	}
 	zero := money.Zero(s.Currency)
-	relieved := make([]RateSum, len(s.Issued))
-	for i := range relieved {
-		relieved[i] = RateSum{Rate: s.Issued[i].Rate, Taxable: zero, Tax: zero}
+	sums = make([]RateSum, len(s.Issued))
+	for i := range sums {
+		sums[i] = RateSum{Rate: s.Issued[i].Rate, Taxable: zero, Tax: zero}
 	}
-	return relieved
+	return sums
 }
 
 // reliefFits reports whether no more is relieved at any rate than is left of it:

@@ -103,6 +103,14 @@ type State struct {
 	// WrittenOffOn that of a write-off or relief; empty for none.
 	Reopened     domain.Date `json:"reopened,omitempty"`
 	WrittenOffOn domain.Date `json:"written_off_on,omitempty"`
+	// Deposit says that it is a deposit invoice. Deducted is what other invoices
+	// deduct of it now, in the order of Issued, nil for nothing; and Returned the
+	// last day on which a deduction was given back.
+	Deposit  bool        `json:"deposit,omitempty"`
+	Deducted []RateSum   `json:"deducted,omitempty"`
+	Returned domain.Date `json:"returned,omitempty"`
+	// Deductions are what the invoice deducts of deposit invoices now.
+	Deductions []Deduction `json:"deductions,omitempty"`
 }
 
 // Status is where the invoice stands, "" for none.

@@ -108,7 +108,7 @@ func (s State) relievable() ([]RateSum, error) {
 	if off <= 0 {
 		return nil, nil
 	}
-	relieved := s.reliefs()
+	relieved := s.whole(s.Relieved)
 	var relief []RateSum
 	for i, left := range lefts {
 		sum := RateSum{Rate: left.Rate}

@@ -61,6 +61,7 @@ func (m *machine) checkAccounts(t *testing.T, r *rapid.T) {
 	}
 	m.checkSubledgers(r, balance, open, owed)
 	m.checkTaxReport(r, balance, taxable, levied)
+	m.checkDeposits(r, balance)
 }
 
 // checkSubledgers: open items are the receivables, and the customers' credits

@@ -48,6 +48,7 @@ func TestRandomCommands(t *testing.T) {
 			"credit":   m.credit,
 			"all":      m.creditAllOfIt,
 			"account":  m.onAccount,
+			"back":     m.giveBack,
 			"receive":  m.receive,
 			"allocate": func(r *rapid.T) { m.allocate(r) },
 			"again":    func(r *rapid.T) { m.allocate(r) },
@@ -151,7 +152,9 @@ func (m *machine) someDocument(r *rapid.T) *document {
 		prepaid:  rapid.SampledFrom([]int64{0, 0, 0, 0, 0, 1, 500, 5000, -1}).Draw(r, "prepaid"),
 		rounding: rapid.SampledFrom([]int64{0, 0, 0, 0, 1, -2, 99, -99}).Draw(r, "rounding"),
 	}
+	m.deposits(r, d)
 	d.content = contentOf(d.customer, d.lines, d.gross)
+	d.content.Deposit = d.deposit
 	d.content.Prepaid = money.New(d.prepaid, given.Pounds)
 	d.content.RoundingAmount = money.New(d.rounding, given.Pounds)
 	if rapid.IntRange(0, 3).Draw(r, "supplied") == 0 {
@@ -163,7 +166,7 @@ func (m *machine) someDocument(r *rapid.T) *document {
 
 // may says whether the model lets the document be id's.
 func (m *machine) may(id uuid.UUID, d *document) bool {
-	return m.model.customers[d.customer] != "" && d.sound() && m.model.referable(id, d.content.Reference)
+	return m.model.customers[d.customer] != "" && d.sound() && m.model.deductible(d, "") && m.model.referable(id, d.content.Reference)
 }
 
 func (m *machine) register(r *rapid.T) {
@@ -248,7 +251,8 @@ func (m *machine) discard(r *rapid.T) {
 func (m *machine) issue(r *rapid.T) {
 	name, date := m.draftOf(r, true), someDate(r, m)
 	d := m.model.drafts[name]
-	may := d != nil && d.approved && m.model.datable(series.Invoice, date, domain.DateOf(m.book.Now), false)
+	may := d != nil && d.approved && m.model.deductible(d, date) &&
+		m.model.datable(series.Invoice, date, domain.DateOf(m.book.Now), false)
 	if changes := m.do(r, &invoice.Issue{ID: name, Date: date}, may); changes != nil {
 		m.issuedAs(r, changes, name, d, date, false)
 	}
@@ -257,7 +261,7 @@ func (m *machine) issue(r *rapid.T) {
 func (m *machine) enter(r *rapid.T) {
 	name, d, date := id(r, documents), m.someDocument(r), someDate(r, m)
 	imported := rapid.Bool().Draw(r, "imported")
-	may := !m.model.used(name) && m.may(name, d) &&
+	may := !m.model.used(name) && m.may(name, d) && m.model.deductible(d, date) &&
 		m.model.datable(series.Invoice, date, domain.DateOf(m.book.Now), imported)
 	c := &invoice.Enter{ID: name, Content: d.content, Date: date, Imported: imported}
 	if changes := m.do(r, c, may); changes != nil {
@@ -273,7 +277,11 @@ func (m *machine) issuedAs(r *rapid.T, changes []domain.Change, name uuid.UUID, 
 	if want := m.model.number(series.Invoice, date, imported); e.Number != want {
 		r.Fatalf("number %s, want %s", e.Number, want)
 	}
-	if point := m.model.reportedOn(date, d.content.SupplyDate); e.TaxPoint != point && (e.TaxPoint != "" || point != e.Date) {
+	supplied := d.content.SupplyDate
+	if d.deposit {
+		supplied = "" // whenever it is: the tax is due with the deposit
+	}
+	if point := m.model.reportedOn(date, supplied); e.TaxPoint != point && (e.TaxPoint != "" || point != e.Date) {
 		r.Fatalf("tax point %q, want %s", e.TaxPoint, point)
 	}
 	if e.Totals.Due.Minor() != d.open {
@@ -289,7 +297,8 @@ func (m *machine) issuedAs(r *rapid.T, changes []domain.Change, name uuid.UUID, 
 		}
 	}
 	m.freeze(r, name, e)
-	m.drawnAs(r, changes[2:], d, imported)
+	deductedAs(r, e.Deductions, d.deducts)
+	m.drawnAs(r, withoutDeductions(changes[2:]), d, imported)
 }
 
 func (m *machine) credit(r *rapid.T) {
@@ -320,11 +329,11 @@ func (m *machine) creditAllOfIt(r *rapid.T) {
 	}
 	var lines []line
 	for _, rate := range slices.Sorted(maps.Keys(d.left)) {
-		tenths := int64(10)
-		if d.left[rate].net < 0 {
+		tenths, left := int64(10), d.undeducted(rate).net
+		if left < 0 {
 			tenths = -10
 		}
-		lines = append(lines, line{tenths, abs(d.left[rate].net), rate})
+		lines = append(lines, line{tenths: tenths, pence: abs(left), rate: rate})
 	}
 	m.creditInvoice(r, c, lines, false)
 }
@@ -336,7 +345,12 @@ func (m *machine) creditInvoice(r *rapid.T, c *credit.Issue, lines []line, gross
 		buyer = d.customer
 	}
 	c.Content = contentOf(buyer, lines, gross)
-	may := d != nil && len(lines) > 0 && !m.model.notes[c.ID] && c.Date >= d.date &&
+	var back map[deducted]sums
+	gives := d != nil
+	if gives {
+		back, gives = d.givesBack(lines, gross)
+	}
+	may := gives && len(lines) > 0 && !m.model.notes[c.ID] && c.Date >= d.date && c.Date >= d.returned &&
 		m.model.datable(series.Credit, c.Date, domain.DateOf(m.book.Now), c.Imported) &&
 		total(byRate(lines, gross)) >= 0
 	sure := true
@@ -354,6 +368,7 @@ func (m *machine) creditInvoice(r *rapid.T, c *credit.Issue, lines []line, gross
 	}
 	if changes != nil {
 		m.creditedAs(r, c, changes, d)
+		m.givenBack(r, d, changes[0].Event.(*credit.Issued), back)
 	}
 }
 

@@ -2,6 +2,7 @@ package rules_test
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -52,6 +53,13 @@ type document struct {
 	allocated, off  int64
 	reopened, offOn domain.Date
 	relieved        map[string]sums
+
+	// Of a deposit, what is deducted by rate, and the last day on which some was
+	// given back; of another, what it deducts.
+	deposit  bool
+	taken    map[string]sums
+	returned domain.Date
+	deducts  map[deducted]sums
 }
 
 // sums is net and tax of one rate, in pence.
@@ -61,6 +69,7 @@ type sums struct{ net, tax int64 }
 type line struct {
 	tenths, pence int64
 	rate          string
+	deducts       uuid.UUID // a deposit
 }
 
 var percent = map[string]int64{"S 20": 20, "S 5": 5, "Z 0": 0}
@@ -162,18 +171,19 @@ func (m *model) issue(id uuid.UUID, d *document, date domain.Date) {
 	delete(m.drafts, id)
 	d.buyer, d.seller, d.date = m.customers[d.customer], m.seller, date
 	d.open, d.left, d.roundingLeft = d.due(), byRate(d.lines, d.gross), d.rounding
+	m.deduct(d)
 	m.issued[id] = d
 }
 
 // creditable says whether a credit note of such lines may be on the invoice:
 // sure is false where the model leaves it to the invariants.
 func (d *document) creditable(lines []line, gross bool) (may, sure bool) {
-	value := false
+	value := slices.ContainsFunc(lines, func(l line) bool { return l.deducts != uuid.Nil })
 	for rate, want := range byRate(lines, gross) {
-		left, found := d.left[rate]
-		if !found {
+		if d.left[rate] == nil {
 			return false, true
 		}
+		left := d.undeducted(rate)
 		if left.net < 0 || left.tax < 0 || byRate(d.lines, d.gross)[rate].net <= 0 {
 			return false, false
 		}
@@ -190,6 +200,7 @@ func (d *document) creditable(lines []line, gross bool) (may, sure bool) {
 
 func (l line) invoiceLine() invoice.Line {
 	made := given.Line("1", money.New(l.pence, given.Pounds).String(), l.rate)
+	made.Deducts = l.deducts
 	made.Quantity = given.Number(fmt.Sprintf("%s%d.%d", sign(l.tenths), abs(l.tenths)/10, abs(l.tenths)%10))
 	return made
 }

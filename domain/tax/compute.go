@@ -80,7 +80,8 @@ type computation struct {
 // group is a subtotal in the making.
 type group struct {
 	Subtotal
-	// typed is the sum of the group's parts as typed, base of its lines alone.
+	// typed is the sum of the group's parts as typed, base that of its lines
+	// which deduct nothing.
 	typed, base money.Amount
 }
 
@@ -95,10 +96,12 @@ func (c *computation) collect() error {
 		}
 		c.lines[i] = amount
 		g := c.group(line.Rate)
-		if g.base, err = g.base.Add(amount); err != nil {
+		if g.typed, err = g.typed.Add(amount); err == nil && !line.Deducts {
+			g.base, err = g.base.Add(amount)
+		}
+		if err != nil {
 			return at(err, "line", i)
 		}
-		g.typed = g.base
 	}
 	if len(c.d.Adjustments) == 0 {
 		return nil

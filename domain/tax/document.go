@@ -37,6 +37,9 @@ type Line struct {
 	// Adjustments are allowances and charges on this line.
 	Adjustments []Adjustment
 	Rate        Rate
+	// Deducts marks a line that takes off what was invoiced before: percentages
+	// of the document are not of it.
+	Deducts bool
 }
 
 // Adjustment is an allowance, which takes from the line or document that it
@@ -49,7 +52,7 @@ type Adjustment struct {
 	// Percent of Base; zero means that Amount was simply agreed.
 	Percent money.Decimal `cbor:"percent,omitzero" json:"percent,omitzero"`
 	// Base is what Percent is taken of. Zero means quantity × price of the
-	// line, or the sum of the document's lines at Rate.
+	// line, or the sum of the document's lines at Rate that deduct nothing.
 	Base money.Amount `cbor:"base,omitzero" json:"base,omitzero"`
 	// Reason says what it is for.
 	Reason string `cbor:"reason,omitempty" json:"reason,omitempty"`

@@ -72,6 +72,7 @@ var attestedViews = []attested{
 	{"open", []part{{table: openTable}, {table: dueTable}}},
 	{"sales", []part{{table: salesTable}}},
 	{"tax", []part{{table: taxTable}}},
+	{"deposits", []part{{table: depositsTable}, {table: deductionsTable}}},
 	{"periods", []part{{table: periodsTable}, {table: closingTable}}},
 }
 

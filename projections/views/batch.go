@@ -32,6 +32,9 @@ type batch struct {
 	funds     map[int64]*fundsRow // by document
 	uses      map[useKey]*use
 
+	deposits   map[depositKey]*rateSums   // what is left to deduct
+	deductions map[deductionKey]*rateSums // what is deducted
+
 	contents map[int64][]any // rows by document: the newest counts
 	fresh    map[int64]bool  // documents whose contents have no row yet
 
@@ -54,8 +57,12 @@ func newBatch(ctx context.Context, w Writer) *batch {
 		drawn:     map[series.Kind]*drawn{},
 		funds:     map[int64]*fundsRow{},
 		uses:      map[useKey]*use{},
-		contents:  map[int64][]any{},
-		fresh:     map[int64]bool{},
+
+		deposits:   map[depositKey]*rateSums{},
+		deductions: map[deductionKey]*rateSums{},
+
+		contents: map[int64][]any{},
+		fresh:    map[int64]bool{},
 	}
 }
 
@@ -186,7 +193,7 @@ func (b *batch) dueIn(key dueKey) (*int64, error) {
 // write writes what changed. Rows go in the order of their keys: that is the
 // quickest, and two engines meet the same rows in the same order.
 func (b *batch) write() error {
-	for _, step := range []func() error{b.writeDocuments, b.writePeople, b.writeSums, b.writeFunds, b.writeSeries} {
+	for _, step := range []func() error{b.writeDocuments, b.writePeople, b.writeSums, b.writeFunds, b.writeDeposits, b.writeSeries} {
 		if err := step(); err != nil {
 			return err
 		}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/domain/codec"
@@ -62,6 +64,10 @@ type Document struct {
 	Free        string       `json:"free,omitempty"`
 	Refunded    string       `json:"refunded,omitempty"`
 	Allocations []Allocation `json:"allocations,omitempty"`
+	// Undeducted is what is left to deduct of a deposit invoice, and DeductedBy
+	// the invoices that deduct it.
+	Undeducted []RateSum   `json:"undeducted,omitempty"`
+	DeductedBy []Deduction `json:"deducted_by,omitempty"`
 	// CreditNotes are those on this invoice, in the order of their entry.
 	CreditNotes []Summary `json:"credit_notes,omitempty"`
 }
@@ -78,6 +84,9 @@ type Line struct {
 	Category     tax.Category  `json:"category"`
 	Percent      money.Decimal `json:"percent"`
 	Net          string        `json:"net"`
+	// Deducts is the deposit invoice that the line deducts or, on a credit note,
+	// gives the deduction back of.
+	Deducts *Deducted `json:"deducts,omitempty"`
 }
 
 // Adjustment is an allowance, or a charge, on a line or on the document.
@@ -145,8 +154,10 @@ func readDocument(ctx context.Context, tx Tx, stream domain.StreamID, asOf domai
 	if err := doc.fill(event, &row); err != nil {
 		return nil, err
 	}
-	if err := doc.settle(ctx, tx, row); err != nil {
-		return nil, err
+	for _, more := range []func(context.Context, Tx, document) error{doc.settle, doc.deposit, doc.nameDeposits} {
+		if err := more(ctx, tx, row); err != nil {
+			return nil, err
+		}
 	}
 	if stream.Kind != domain.KindInvoice {
 		return doc, nil
@@ -213,6 +224,9 @@ func (doc *Document) content(c *invoice.Content, totals tax.Totals, text *invoic
 		}
 		if !l.BaseQuantity.IsZero() {
 			doc.Lines[i].BaseQuantity = l.BaseQuantity.String()
+		}
+		if l.Deducts != uuid.Nil {
+			doc.Lines[i].Deducts = &Deducted{ID: l.Deducts}
 		}
 		if i < len(text.Lines) {
 			doc.Lines[i].Description = text.Lines[i]

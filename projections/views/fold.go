@@ -107,7 +107,8 @@ func (b *batch) foldEvent(p place) error {
 	case *funds.Allocated, *funds.Released, *funds.Refunded, *funds.Drawn:
 		return b.foldFunds(p)
 	case *customer.Credited, *invoice.Approved, *invoice.Discarded, *invoice.Credited,
-		*invoice.Allocated, *invoice.Unallocated, *invoice.WrittenOff, *invoice.Relieved, *invoice.Recovered:
+		*invoice.Allocated, *invoice.Unallocated, *invoice.WrittenOff, *invoice.Relieved, *invoice.Recovered,
+		*invoice.Deducted, *invoice.DeductionReturned:
 		return b.foldStep(p)
 	case *invoice.Drafted:
 		return b.foldDraft(p, &e.Content, e.Totals.Net, e.Totals.Tax, e.Totals.Gross, e.Totals.Due)

@@ -59,7 +59,7 @@ func (b *batch) foldDraft(p place, content *invoice.Content, net, tax, gross, du
 	}
 	d.stage = invoice.StatusDraft
 	d.customer, d.name = content.Customer, who.name()
-	d.reference, d.due = content.Reference, content.DueDate
+	d.reference, d.due, d.deposit = content.Reference, content.DueDate, content.Deposit
 	d.amounts(content.Currency, net, tax, gross, due)
 	return b.keep(d, p)
 }
@@ -78,6 +78,10 @@ func (b *batch) foldInvoice(p place, e *invoice.Issued) error {
 	}
 	d.open, d.openBase = 0, 0 // posting it opens it
 	d.amounts(e.Content.Currency, e.Totals.Net, e.Totals.Tax, e.Totals.Gross, e.Totals.Due)
+	d.deposit = e.Content.Deposit
+	if err := b.leave(d, e.Totals.Breakdown, +1); err != nil {
+		return err
+	}
 	return b.keep(d, p)
 }
 
@@ -89,7 +93,7 @@ func (b *batch) foldCredit(p place, e *credit.Issued) error {
 	d.stage = invoice.StatusIssued
 	d.number, d.reference = e.Number, e.Content.Reference
 	d.date, d.imported = e.Date, e.Imported
-	d.customer, d.invoice = e.Content.Customer, e.Invoice
+	d.customer, d.invoice, d.deposit = e.Content.Customer, e.Invoice, e.Content.Deposit
 	if e.Excess.Sign() > 0 {
 		b.funds[d.seq] = newFunds(worthOf(e.Excess, e.Excess))
 	}
@@ -124,7 +128,14 @@ func (b *batch) foldStep(p place) error {
 	case *invoice.Discarded:
 		d.stage = invoice.StatusDiscarded
 	case *invoice.Credited:
-		d.credited, err = add(d.credited, e.Applied.Minor())
+		if d.credited, err = add(d.credited, e.Applied.Minor()); err != nil {
+			return err
+		}
+		return b.leave(d, e.Breakdown, -1)
+	case *invoice.Deducted:
+		return b.deduct(d, e.Invoice, e.Sums, +1)
+	case *invoice.DeductionReturned:
+		return b.deduct(d, e.Invoice, e.Sums, -1)
 	case *invoice.WrittenOff:
 		d.writtenOff, err = add(d.writtenOff, e.Amount.Minor())
 	case *invoice.Relieved:

@@ -32,9 +32,11 @@ type Summary struct {
 	Date     domain.Date `json:"date,omitempty"`
 	DueDate  domain.Date `json:"due_date,omitempty"`
 	Imported bool        `json:"imported,omitempty"`
-	Currency string      `json:"currency"`
-	Net      string      `json:"net"`
-	Tax      string      `json:"tax"`
+	// Deposit says that it is a deposit invoice, or a credit note on one.
+	Deposit  bool   `json:"deposit,omitempty"`
+	Currency string `json:"currency"`
+	Net      string `json:"net"`
+	Tax      string `json:"tax"`
 	// Total is net and tax; Due what is to be paid of it (or, on a credit note,
 	// what is credited); Open what is left of that.
 	Total string `json:"total"`
@@ -56,7 +58,7 @@ func (d *document) summary(asOf domain.Date) (Summary, error) {
 	return Summary{
 		Kind: d.stream.Kind, ID: d.stream.ID, Number: d.number, Status: d.status(), Overdue: d.overdue(asOf),
 		Customer: d.customer, CustomerName: d.name, Reference: d.reference, Invoice: d.invoice,
-		Date: d.date, DueDate: d.due, Imported: d.imported, Currency: d.currency,
+		Date: d.date, DueDate: d.due, Imported: d.imported, Deposit: d.deposit, Currency: d.currency,
 		Net: text(d.net), Tax: text(d.tax), Total: text(d.gross), Due: text(d.payable), Open: text(d.open),
 		Recorded: instant(d.recorded),
 	}, nil

@@ -21,9 +21,11 @@ var (
 	documentsTable = Table{"documents", 1, []string{
 		"seq", "kind", "id", "status", "number", "reference", "customer", "name", "name_key", "date", "due",
 		"currency", "net", "tax", "gross", "payable", "open", "credited", "invoice", "imported", "recorded", "search",
-		"written_off", "recovered", "relieved", "open_base",
+		"written_off", "recovered", "relieved", "open_base", "deposit",
 	}}
 	fundsTable       = Table{"funds", 1, []string{"document", "amount", "free", "refunded", "drawn", "reversed", "reason", "base", "free_base"}}
+	depositsTable    = Table{"deposits", 3, []string{"document", "category", "percent", "taxable", "tax"}}
+	deductionsTable  = Table{"deductions", 4, []string{"deposit", "invoice", "category", "percent", "taxable", "tax"}}
 	allocationsTable = Table{"allocations", 2, []string{"source", "target", "amount", "date"}}
 	contentsTable    = Table{"contents", 1, []string{"document", "type", "version", "facts", "section", "personal"}}
 	customersTable   = Table{"customers", 1, []string{
@@ -81,6 +83,7 @@ type document struct {
 	// What was written off and not taken back; what was; tax relieved now.
 	writtenOff, recovered, relieved int64
 	openBase                        int64 // open, in the book's currency
+	deposit                         bool  // is, or credits, a deposit invoice
 }
 
 // status derives where a document stands from what was taken off it.
@@ -105,26 +108,26 @@ func (d *document) values() []any {
 		d.seq, string(d.stream.Kind), d.stream.ID[:], string(d.status()), d.number, d.reference, d.customer[:],
 		d.name, fold(d.name), string(d.date), string(d.due), d.currency, d.net, d.tax, d.gross, d.payable, d.open,
 		d.credited, credited, flag(d.imported), d.recorded, searchable(d.number, d.reference, d.name),
-		d.writtenOff, d.recovered, d.relieved, d.openBase,
+		d.writtenOff, d.recovered, d.relieved, d.openBase, flag(d.deposit),
 	}
 }
 
 const documentColumns = `seq, kind, id, status, number, reference, customer, name, date, due, currency,
 	net, tax, gross, payable, open, credited, invoice, imported, recorded,
-	written_off, recovered, relieved, open_base`
+	written_off, recovered, relieved, open_base, deposit`
 
 type scanner interface{ Scan(into ...any) error }
 
 func (d *document) scan(s scanner) error {
 	var credited []byte
-	var imported int64
+	var imported, deposit int64
 	if err := s.Scan(&d.seq, &d.stream.Kind, &d.stream.ID, &d.stage, &d.number, &d.reference, &d.customer, &d.name,
 		&d.date, &d.due, &d.currency, &d.net, &d.tax, &d.gross, &d.payable, &d.open, &d.credited, &credited,
-		&imported, &d.recorded, &d.writtenOff, &d.recovered, &d.relieved, &d.openBase); err != nil {
+		&imported, &d.recorded, &d.writtenOff, &d.recovered, &d.relieved, &d.openBase, &deposit); err != nil {
 		return err
 	}
 	copy(d.invoice[:], credited)
-	d.imported = imported != 0
+	d.imported, d.deposit = imported != 0, deposit != 0
 	d.stored = true
 	switch d.stage { // what was derived is derived again
 	case invoice.StatusPartPaid, invoice.StatusPaid, invoice.StatusCredited, invoice.StatusUncollectible:

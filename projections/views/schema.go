@@ -19,7 +19,7 @@ type migration struct {
 }
 
 // Version is the schema's version: the number of migrations.
-const Version = 6
+const Version = 7
 
 var migrations = [Version]migration{{
 	tables: []string{
@@ -184,6 +184,19 @@ var migrations = [Version]migration{{
 	tables: append([]string{
 		`ALTER TABLE contents ADD COLUMN section BLOB NOT NULL DEFAULT ''`,
 		`ALTER TABLE customers ADD COLUMN section BLOB NOT NULL DEFAULT ''`,
+	}, emptied(
+		"books", "roles", "series", "series_counters", "customers", "customer_balances", "documents", "contents",
+		"activity", "entries", "postings", "account_days", "account_balances", "open_days", "tax_months",
+		"funds", "allocations", "sales", "due_sums", "periods", "period_balances",
+	)...),
+}, {
+	// What is left of deposits, and what deducts them.
+	tables: append([]string{
+		`ALTER TABLE documents ADD COLUMN deposit INT8 NOT NULL DEFAULT 0`,
+		`CREATE TABLE deposits (document INT8 NOT NULL, category TEXT NOT NULL, percent TEXT NOT NULL,
+			taxable INT8 NOT NULL, tax INT8 NOT NULL, PRIMARY KEY (document, category, percent)) /*clustered*/`,
+		`CREATE TABLE deductions (deposit INT8 NOT NULL, invoice INT8 NOT NULL, category TEXT NOT NULL, percent TEXT NOT NULL,
+			taxable INT8 NOT NULL, tax INT8 NOT NULL, PRIMARY KEY (deposit, invoice, category, percent)) /*clustered*/`,
 	}, emptied(
 		"books", "roles", "series", "series_counters", "customers", "customer_balances", "documents", "contents",
 		"activity", "entries", "postings", "account_days", "account_balances", "open_days", "tax_months",

@@ -112,6 +112,19 @@ func Enter(name string, c invoice.Content) *invoice.Enter {
 	}
 }
 
+// Deposit is the content of a deposit invoice.
+func Deposit(name string, lines ...invoice.Line) invoice.Content {
+	c := Content(name, lines...)
+	c.Deposit = true
+	return c
+}
+
+// Deduct is a line that deducts an amount of the deposit invoice ID(name) at a
+// rate.
+func Deduct(name, amount, rate string) invoice.Line {
+	return invoice.Line{Quantity: Number("-1"), Price: Number(amount), Rate: Rate(rate), Deducts: ID(name)}
+}
+
 // Credit is the command that credits the invoice ID(name) of the customer
 // ID(buyer) with the lines, as the credit note ID(note), with the date Today.
 func Credit(note, name, buyer string, lines ...invoice.Line) *credit.Issue {

@@ -32,6 +32,7 @@ func agree(t tester, s Store, b *given.Book) {
 	agreeActivity(t, s, b)
 	agreePayments(t, s, b)
 	agreePeriods(t, s, b)
+	agreeDeposits(t, s, b)
 }
 
 func text(minor int64) string { return money.New(minor, given.Pounds).String() }

@@ -214,6 +214,8 @@ var undone = [][]string{{ // to 1
 	`ALTER TABLE postings DROP COLUMN tax_point`,
 }, { // to 5
 	`ALTER TABLE contents DROP COLUMN section`, `ALTER TABLE customers DROP COLUMN section`,
+}, { // to 6
+	`ALTER TABLE documents DROP COLUMN deposit`, `DROP TABLE deposits`, `DROP TABLE deductions`,
 }}
 
 // testOlderVersions: views of an older version are made anew from the log.

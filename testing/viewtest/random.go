@@ -73,7 +73,7 @@ func (c *chance) step() {
 		c.register, c.change, c.draft, c.edit, c.approve, c.issue, c.issue, c.discard,
 		c.enter, c.enter, c.enter, c.credit, c.credit, c.credit, c.onAccount, c.number,
 		c.receive, c.receive, c.receive, c.allocate, c.allocate, c.release, c.refund, c.reverse, c.writeOff,
-		c.closePeriod, c.settle, c.reopen,
+		c.closePeriod, c.settle, c.reopen, c.deposit, c.final, c.final,
 	}).Draw(c.t, "step")()
 }
 

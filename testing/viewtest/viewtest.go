@@ -55,6 +55,7 @@ func Run(t *testing.T, engine func(t *testing.T) Engine) {
 		"Rebuild/Disagrees":         testRebuildDisagrees,
 		"Rebuild/BesideOthers":      testRebuildBeside,
 		"Rebuild/OtherLog":          testRebuildOtherLog,
+		"Fold/Deposits":             testDeposits,
 		"Apply/TwiceIsOnce":         testTwice,
 		"Apply/GapIsRefused":        testGap,
 		"Apply/OtherLogIsRebuild":   testOtherLog,
