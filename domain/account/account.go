@@ -35,6 +35,11 @@ const (
 	// Rounding is the differences from rounding amounts due, and the cents by which
 	// what a deduction comes to on a document is off what was invoiced.
 	Rounding Account = "rounding"
+	// ExchangeGain and ExchangeLoss are the realised differences: what an amount
+	// in another currency was worth when it came in, and when it was used, paid
+	// out or taken back.
+	ExchangeGain Account = "exchange-gain"
+	ExchangeLoss Account = "exchange-loss"
 	// BadDebt is what was written off, less the tax that was taken back on it.
 	BadDebt Account = "bad-debt"
 )
@@ -79,7 +84,9 @@ func Chart() []Info {
 		{TaxPayable, "Tax payable", Liability, Credit},
 		{Revenue, "Revenue", Income, Credit},
 		{Rounding, "Rounding", Income, Credit},
+		{ExchangeGain, "Exchange gain", Income, Credit},
 		{BadDebt, "Bad debt", Expense, Debit},
+		{ExchangeLoss, "Exchange loss", Expense, Debit},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/funds"
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/payment"
@@ -18,44 +19,52 @@ func postMovement(e domain.Event, stream domain.StreamID) (Entry, error) {
 	switch e := e.(type) {
 	case *payment.Received:
 		customer, date = e.Customer, e.Date
-		p.debit(Cash, e.Amount)
-		p.credit(CustomerCredit, e.Amount)
+		received := exchange.Of(e.Amount, e.Base)
+		p.debit(Cash, received)
+		p.credit(CustomerCredit, received)
 	case *payment.Reversed:
 		customer, date = e.Customer, e.Date
-		taken, err := e.Amount.Sub(e.Claim)
+		whole, claim, free, err := e.Worths()
 		if err != nil {
 			return Entry{}, err
 		}
-		p.debit(CustomerCredit, taken)
-		p.receivable(stream, e.Claim)
-		p.credit(Cash, e.Amount)
+		p.debit(CustomerCredit, free)
+		p.receivable(stream, claim)
+		p.credit(Cash, whole)
+		p.realise(p.add(free, claim), whole, false)
 	case *funds.Allocated:
 		customer, date = e.Customer, e.Date
-		p.debit(CustomerCredit, e.Amount)
-		p.receivable(e.Target, p.neg(e.Amount))
+		p.debit(CustomerCredit, e.Funds())
+		p.receivable(e.Target, p.neg(e.Other()))
+		p.realise(e.Funds(), e.Other(), false)
 	case *funds.Released:
 		customer, date = e.Customer, e.Date
-		p.receivable(e.Target, e.Amount)
-		p.credit(CustomerCredit, e.Amount)
+		p.receivable(e.Target, e.Other())
+		p.credit(CustomerCredit, e.Funds())
+		p.realise(e.Funds(), e.Other(), true)
 	case *funds.Refunded:
 		customer, date = e.Customer, e.Date
-		p.debit(CustomerCredit, e.Amount)
-		p.credit(Cash, e.Amount)
+		p.debit(CustomerCredit, e.Funds())
+		p.credit(Cash, e.Other())
+		p.realise(e.Funds(), e.Other(), false)
 	case *funds.Drawn:
 		customer, date = e.Customer, e.Date
-		p.debit(CustomerCredit, e.Amount)
-		p.credit(Prepayments, e.Amount)
+		p.debit(CustomerCredit, e.Funds())
+		p.credit(Prepayments, e.Other())
+		p.realise(e.Funds(), e.Other(), false)
 	case *invoice.WrittenOff:
 		customer, date = e.Customer, e.Date
-		p.debit(BadDebt, e.Amount)
-		p.receivable(stream, p.neg(e.Amount))
+		off := exchange.Of(e.Amount, e.Base)
+		p.debit(BadDebt, off)
+		p.receivable(stream, p.neg(off))
 	case *invoice.Relieved:
 		customer, date = e.Customer, e.Date
 		p.relieve(e.Relief, false)
 	case *invoice.Recovered:
 		customer, date = e.Customer, e.Date
-		p.receivable(stream, e.Amount)
-		p.credit(BadDebt, e.Amount)
+		back := exchange.Of(e.Amount, e.Base)
+		p.receivable(stream, back)
+		p.credit(BadDebt, back)
 		p.relieve(e.Relief, true)
 	}
 	return Entry{Document: stream, Customer: customer, Date: date, Postings: p.list}, p.err
@@ -65,11 +74,11 @@ func postMovement(e domain.Event, stream domain.StreamID) (Entry, error) {
 // it back.
 func (p *postings) relieve(relief []invoice.RateSum, back bool) {
 	for _, r := range relief {
-		taxable, levied := p.neg(r.Taxable), p.neg(r.Tax)
-		if back {
-			taxable, levied = r.Taxable, r.Tax
+		taxable, levied := r.Worths()
+		if !back {
+			taxable, levied = p.neg(taxable), p.neg(levied)
 		}
-		p.tax(r.Rate, taxable, levied)
+		p.tax(r.With(taxable, levied))
 		p.debit(BadDebt, levied)
 	}
 }

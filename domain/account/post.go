@@ -8,6 +8,7 @@ import (
 
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/credit"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/tax"
@@ -95,30 +96,31 @@ type postings struct {
 	err  error
 }
 
-func (p *postings) debit(a Account, amount money.Amount) {
-	if !amount.IsZero() {
-		p.list = append(p.list, Posting{Account: a, Amount: amount, Base: amount})
-	}
+func (p *postings) debit(a Account, w exchange.Worth) {
+	p.post(Posting{Account: a, Amount: w.Amount, Base: w.Base})
 }
 
-func (p *postings) credit(a Account, amount money.Amount) {
-	p.debit(a, p.neg(amount))
-}
+func (p *postings) credit(a Account, w exchange.Worth) { p.debit(a, p.neg(w)) }
 
 // receivable debits Receivables for an open item.
-func (p *postings) receivable(item domain.StreamID, amount money.Amount) {
-	if !amount.IsZero() {
-		p.list = append(p.list, Posting{Account: Receivables, Amount: amount, Base: amount, Item: item})
+func (p *postings) receivable(item domain.StreamID, w exchange.Worth) {
+	p.post(Posting{Account: Receivables, Amount: w.Amount, Base: w.Base, Item: item})
+}
+
+func (p *postings) post(posting Posting) {
+	if !posting.Amount.IsZero() || !posting.Base.IsZero() {
+		p.list = append(p.list, posting)
 	}
 }
 
 // tax credits TaxPayable, also with nothing: the tax report counts what was
 // sold without tax as well.
-func (p *postings) tax(rate tax.Rate, taxable, levied money.Amount) {
+func (p *postings) tax(r invoice.RateSum) {
+	taxable, levied := r.Worths()
 	credited := p.neg(levied)
 	p.list = append(p.list, Posting{
-		Account: TaxPayable, Amount: credited, Base: credited,
-		Tax: &TaxMark{Rate: rate, Taxable: taxable, Base: taxable},
+		Account: TaxPayable, Amount: credited.Amount, Base: credited.Base,
+		Tax: &TaxMark{Rate: r.Rate, Taxable: taxable.Amount, Base: taxable.Base},
 	})
 }
 
@@ -131,69 +133,93 @@ func (p *postings) reportBy(point domain.Date) {
 	}
 }
 
-func (p *postings) add(a, b money.Amount) money.Amount {
-	sum, err := a.Add(b)
-	if err != nil && p.err == nil {
-		p.err = err
+// realise posts what two sides of a movement differ by in the book's currency: a
+// gain where taken was worth more than given, else a loss. Where the movement is
+// taken back, so is that.
+func (p *postings) realise(taken, given exchange.Worth, back bool) {
+	difference := p.add(exchange.Worth{Base: taken.Base}, p.neg(exchange.Worth{Base: given.Base}))
+	difference.Amount = money.Zero(taken.Amount.Currency())
+	to := ExchangeGain
+	if difference.Base.Sign() < 0 {
+		to = ExchangeLoss
 	}
-	return sum
+	if back {
+		difference = p.neg(difference)
+	}
+	p.credit(to, difference)
 }
 
-func (p *postings) neg(amount money.Amount) money.Amount {
-	negated, err := amount.Neg()
+func (p *postings) add(a, b exchange.Worth) exchange.Worth { return p.keep(a.Add(b)) }
+
+func (p *postings) neg(w exchange.Worth) exchange.Worth { return p.keep(exchange.Worth{}.Sub(w)) }
+
+func (p *postings) keep(w exchange.Worth, err error) exchange.Worth {
 	if err != nil && p.err == nil {
 		p.err = err
 	}
-	return negated
+	return w
 }
 
 func postInvoice(e *invoice.Issued, id uuid.UUID) ([]Posting, error) {
 	var p postings
-	p.receivable(invoice.Stream(id), e.Totals.Due)
-	p.debit(Prepayments, e.Totals.Prepaid)
-	p.sell(&e.Content, e.Totals, e.Deductions, false)
+	f := e.Base.Figures(e.Totals)
+	p.receivable(invoice.Stream(id), f.Due)
+	p.debit(Prepayments, f.Prepaid)
+	p.sell(&e.Content, e.Totals, f, e.Deductions, false)
 	p.reportBy(e.TaxPoint)
 	return p.list, p.err
 }
 
 func postCredit(e *credit.Issued) ([]Posting, error) {
 	var p postings
-	p.sell(&e.Content, e.Totals, e.Returned, true)
-	p.receivable(invoice.Stream(e.Invoice), p.neg(e.Applied))
-	p.credit(CustomerCredit, e.Excess)
+	p.sell(&e.Content, e.Totals, e.Figures(), e.Returned, true)
+	applied, excess := e.Shares()
+	p.receivable(invoice.Stream(e.Invoice), p.neg(applied))
+	p.credit(CustomerCredit, excess)
 	return p.list, p.err
 }
 
 // sell credits what a document sells: a deposit to Deposits, else to Revenue what
 // the parts come to that deduct no deposit, and debits the deposits deducted. On a
 // credit note everything is turned round.
-func (p *postings) sell(c *invoice.Content, t tax.Totals, deductions []invoice.Deduction, back bool) {
-	credit := func(a Account, amount money.Amount) {
+func (p *postings) sell(c *invoice.Content, t tax.Totals, f invoice.Figures, deductions []invoice.Deduction, back bool) {
+	credit := func(a Account, w exchange.Worth) {
 		if back {
-			amount = p.neg(amount)
+			w = p.neg(w)
 		}
-		p.credit(a, amount)
+		p.credit(a, w)
 	}
-	net, invoiced := money.Zero(c.Currency), money.Zero(c.Currency) // of what is deducted, negative
+	nothing := exchange.Worth{Amount: money.Zero(c.Currency), Base: money.Zero(f.Net.Base.Currency())}
+	invoiced := nothing // of what is deducted
+	for _, d := range deductions {
+		taxable, _ := d.Sum.Worths()
+		invoiced = p.add(invoiced, taxable)
+	}
+	off := p.odd(c, t, invoiced)
+	if c.Deposit {
+		credit(Deposits, f.Net)
+	} else {
+		credit(Revenue, p.add(p.add(f.Net, invoiced), p.neg(off)))
+		credit(Deposits, p.neg(invoiced))
+	}
+	for _, r := range f.Rates {
+		if back {
+			taxable, levied := r.Worths()
+			r = r.With(p.neg(taxable), p.neg(levied))
+		}
+		p.tax(r)
+	}
+	credit(Rounding, p.add(f.Rounding, off))
+}
+
+// odd is the cents by which the lines that deduct deposits are off what was
+// invoiced.
+func (p *postings) odd(c *invoice.Content, t tax.Totals, invoiced exchange.Worth) exchange.Worth {
+	off := exchange.Worth{Amount: invoiced.Amount}
 	for i := range c.Lines {
 		if c.Lines[i].Deducts != uuid.Nil {
-			net = p.add(net, t.LineNets[i])
+			off = p.add(off, exchange.Worth{Amount: t.LineNets[i]})
 		}
 	}
-	for _, d := range deductions {
-		invoiced = p.add(invoiced, p.neg(d.Sum.Taxable))
-	}
-	if c.Deposit {
-		credit(Deposits, t.Net)
-	} else {
-		credit(Revenue, p.add(t.Net, p.neg(net)))
-		credit(Deposits, invoiced)
-	}
-	for _, s := range t.Breakdown {
-		if back {
-			s.Taxable, s.Tax = p.neg(s.Taxable), p.neg(s.Tax)
-		}
-		p.tax(s.Rate, s.Taxable, s.Tax)
-	}
-	credit(Rounding, p.add(t.Rounding, p.add(net, p.neg(invoiced))))
+	return p.keep(c.Exchange.Value(off.Amount, invoiced.Base.Currency()))
 }

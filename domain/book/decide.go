@@ -8,7 +8,6 @@ import (
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/access"
 	"github.com/daybook-ledger/daybook/domain/field"
-	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/series"
 	"github.com/daybook-ledger/daybook/domain/tax"
 )
@@ -36,15 +35,6 @@ func Settings(s domain.States, m domain.Moment) (State, error) {
 		return State{}, domain.Refuse("no-book", "the book is not open yet")
 	}
 	return state, nil
-}
-
-// CheckCurrency refuses a currency that is not the book's: foreign-currency.
-func (s State) CheckCurrency(c money.Currency) error {
-	if c == s.Currency {
-		return nil
-	}
-	return domain.Refuse("foreign-currency", "the document is in %q, but the book is kept in %s", c, s.Currency).
-		WithHint("write the document in %s, or enter it in a book kept in its currency", s.Currency)
 }
 
 // The formats of the series of a new book.

@@ -11,7 +11,6 @@
 //	unknown-principal the principal has no role to revoke
 //	unknown-role      no role has this name
 //	no-change         the principal already has the role
-//	foreign-currency  a document is not in the book's currency (given by documents)
 //	unknown-tax-basis no basis of tax points has this name
 //	unknown-currency  the book's currency is missing
 //	invalid-retention the years are not 1 to 100, or the month not 1 to 12

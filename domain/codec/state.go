@@ -24,11 +24,11 @@ var states = map[domain.Kind]struct {
 	zero    domain.State
 }{
 	domain.KindBook:     {2, book.State{}},
-	domain.KindCustomer: {3, customer.State{}},
-	domain.KindInvoice:  {3, invoice.State{}},
-	domain.KindCredit:   {2, credit.State{}},
+	domain.KindCustomer: {4, customer.State{}},
+	domain.KindInvoice:  {4, invoice.State{}},
+	domain.KindCredit:   {3, credit.State{}},
 	domain.KindSeries:   {1, series.State{}},
-	domain.KindPayment:  {1, payment.State{}},
+	domain.KindPayment:  {2, payment.State{}},
 	domain.KindPeriod:   {1, period.State{}},
 	domain.KindStanding: {1, standing.State{}},
 }

@@ -18,7 +18,12 @@
 // a deposit give back what the invoice deducts of it, to be deducted or credited
 // again; that may be all that a credit note does.
 //
-// Refusals, besides those of packages tax, series, field, book and invoice:
+// A credit note on an invoice in another currency than the book's is at the
+// invoice's own rate of exchange: of each rate it takes back no more worth than is
+// left, and with the last of an amount the last of its worth. One on account has
+// a rate of its own.
+//
+// Refusals, besides those of packages tax, series, field, exchange, book and invoice:
 //
 //	credit-exists        the id is taken
 //	unknown-invoice      no invoice has this id
@@ -33,6 +38,7 @@
 //	reason-missing       a credit on account needs a reason
 //	not-deducted         more would be given back than the invoice deducts
 //	not-a-deposit        the credit note is on a deposit, the invoice is none
+//	foreign-currency     the credit note is in another currency than the invoice
 //	not-on-credit-note   due dates and prepaid amounts do not belong on a credit
 //	                     note, nor deposits or a rounding amount on one on account
 package credit

@@ -187,7 +187,7 @@ func TestRefused(t *testing.T) {
 			c.Personal = &credit.IssuePersonal{Text: given.Text(2)}
 		}},
 		"no lines":     {"no-lines", onAccount, func(c *credit.Issue) { c.Content.Lines = nil }},
-		"no currency":  {"foreign-currency", onAccount, func(c *credit.Issue) { c.Content.Currency = money.Currency{} }},
+		"no currency":  {"unknown-currency", onAccount, func(c *credit.Issue) { c.Content.Currency = money.Currency{} }},
 		"runs back":    {"date-runs-back", onAccount, func(c *credit.Issue) { c.Date = "2026-02-28" }},
 		"in future":    {"date-in-future", onAccount, func(c *credit.Issue) { c.Date = "2027-03-01" }},
 		"exists":       {"credit-exists", onAccount, func(c *credit.Issue) { c.ID = given.ID("before") }},

@@ -8,6 +8,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/field"
 	"github.com/daybook-ledger/daybook/domain/funds"
 	"github.com/daybook-ledger/daybook/domain/invoice"
@@ -102,6 +103,8 @@ type crediting struct {
 	// number is that of the invoice; applied and excess divide the total.
 	number          string
 	applied, excess money.Amount
+	// base is the figures in the book's currency, nil where that is the document's.
+	base *Base
 	// recovered takes back what was written off of the invoice; nil for nothing.
 	recovered *invoice.Recovered
 	// returned are the deductions of deposits that are given back.
@@ -124,7 +127,15 @@ func (c *crediting) onAccount() error {
 		}
 	}
 	c.applied, c.excess = money.Zero(c.content.Currency), c.totals.Due
-	return nil
+	if err := c.content.Exchange.Check(c.content.Currency, c.settings.Currency); err != nil {
+		return err
+	}
+	c.content.Exchange = c.content.Exchange.On(c.Date)
+	rates, err := c.content.Value(c.totals.Breakdown, c.settings.Currency)
+	if err != nil {
+		return err
+	}
+	return c.value(rates, exchange.Worth{Amount: c.applied, Base: money.Zero(c.settings.Currency)})
 }
 
 // onInvoice divides the credit between the invoice's open amount and the
@@ -145,6 +156,9 @@ func (c *crediting) onInvoice(s domain.States) error {
 		return domain.Refuse("before-invoice", "the date of issue %s is before %s, the date of the invoice %s",
 			c.Date, credited.Date, credited.Number)
 	}
+	if err := c.atRateOf(credited); err != nil {
+		return err
+	}
 	if err := c.onDeposit(credited); err != nil {
 		return err
 	}
@@ -155,34 +169,87 @@ func (c *crediting) onInvoice(s domain.States) error {
 		return err
 	}
 	c.number = credited.Number
-	if err := c.divide(credited); err != nil {
+	rates, err := credited.Credit(c.totals.Breakdown, c.settings.Currency)
+	if err != nil {
 		return err
 	}
-	c.excess, err = c.totals.Due.Sub(c.applied)
-	return err
+	open, err := c.divide(credited, rates)
+	if err != nil {
+		return err
+	}
+	if c.excess, err = c.totals.Due.Sub(c.applied); err != nil {
+		return err
+	}
+	applied, err := open.Part(c.applied)
+	if err != nil {
+		return err
+	}
+	return c.value(rates, applied)
+}
+
+// atRateOf takes the invoice's currency and rate of exchange, and refuses others.
+func (c *crediting) atRateOf(credited invoice.State) error {
+	if c.content.Currency != credited.Currency {
+		return domain.Refuse("foreign-currency", "the invoice %s is in %s, not in %s", credited.Number, credited.Currency, c.content.Currency)
+	}
+	if own := c.content.Exchange; !own.IsZero() && own.Rate != credited.Exchange.Rate {
+		return domain.Refuse("rate-unexpected", "a credit note on the invoice %s is at its rate, %s, not %s", credited.Number, credited.Exchange.Rate, own.Rate).
+			WithHint("leave the rate out")
+	}
+	c.content.Exchange = credited.Exchange
+	return nil
+}
+
+// value gives the figures in the book's currency, of which applied is what is
+// taken off the invoice. On account all of it becomes the customer's; otherwise
+// what does is worth what it is at the rate of exchange, and the cents that are
+// left are rounding.
+func (c *crediting) value(rates []invoice.RateSum, applied exchange.Worth) error {
+	figures, err := invoice.NewBase(rates, c.settings.Currency)
+	if err != nil || figures == nil {
+		return err
+	}
+	excess, err := c.content.Exchange.Value(c.excess, c.settings.Currency)
+	if err != nil {
+		return err
+	}
+	sold, err := figures.Net.Add(figures.Tax)
+	if err != nil {
+		return err
+	}
+	if c.Invoice == uuid.Nil {
+		excess.Base = sold
+	}
+	if figures.Due, err = applied.Base.Add(excess.Base); err != nil {
+		return err
+	}
+	if figures.Rounding, err = figures.Due.Sub(sold); err != nil {
+		return err
+	}
+	c.base = &Base{Base: *figures, Applied: applied.Base, Excess: excess.Base}
+	return nil
 }
 
 // divide says how much of the total is applied to the invoice: what is open,
-// and what would be had nothing been written off.
-func (c *crediting) divide(credited invoice.State) error {
+// and what would be had nothing been written off. It gives what is open then.
+func (c *crediting) divide(credited invoice.State, rates []invoice.RateSum) (exchange.Worth, error) {
+	open := credited.Owed()
 	owed, err := credited.Open.Add(credited.WrittenOff)
 	if err != nil {
-		return err
+		return open, err
 	}
 	c.applied = c.totals.Due
 	if c.applied.Minor() > owed.Minor() {
 		c.applied = owed
 	}
 	if credited.WrittenOff.IsZero() {
-		return nil
+		return open, nil
 	}
 	back := money.New(max(c.applied.Minor()-credited.Open.Minor(), 0), credited.Currency)
-	sums := make([]invoice.RateSum, len(c.totals.Breakdown))
-	for i, s := range c.totals.Breakdown {
-		sums[i] = invoice.RateSum{Rate: s.Rate, Taxable: s.Taxable, Tax: s.Tax}
+	if c.recovered, err = credited.Recover(back, c.Stream(), c.Date, rates); err != nil || c.recovered == nil {
+		return open, err
 	}
-	c.recovered, err = credited.Recover(back, c.Stream(), c.Date, sums)
-	return err
+	return open.Add(exchange.Of(c.recovered.Amount, c.recovered.Base))
 }
 
 // changes gives the events: the credit note, its number, and what it does to
@@ -199,13 +266,14 @@ func (c *crediting) changes(s domain.States, m domain.Moment) ([]domain.Change, 
 		changes = append(changes, domain.Change{Stream: invoice.Stream(c.Invoice), Event: c.recovered})
 	}
 	if c.Invoice != uuid.Nil {
-		changes = append(changes, domain.Change{
-			Stream: invoice.Stream(c.Invoice),
-			Event: &invoice.Credited{
-				Credit: c.ID, Applied: c.applied, Excess: c.excess,
-				Breakdown: c.totals.Breakdown, Rounding: c.totals.Rounding, Returned: c.returned,
-			},
-		})
+		credited := &invoice.Credited{
+			Credit: c.ID, Applied: c.applied, Excess: c.excess,
+			Breakdown: c.totals.Breakdown, Rounding: c.totals.Rounding, Returned: c.returned,
+		}
+		if c.base != nil {
+			credited.Base = &invoice.CreditedBase{Applied: c.base.Applied, Rates: c.base.Rates}
+		}
+		changes = append(changes, domain.Change{Stream: invoice.Stream(c.Invoice), Event: credited})
 	}
 	changes = append(changes, invoice.GiveBack(c.Invoice, c.ID, c.Date, c.returned)...)
 	if c.excess.Sign() > 0 {
@@ -231,7 +299,7 @@ func (c *crediting) issued(number string) *Issued {
 		Number: number, Date: c.Date, SupplyDate: c.content.SupplyDate,
 		Invoice: c.Invoice, InvoiceNumber: c.number, Reason: c.Reason,
 		Seller: c.settings.Seller, BuyerCountry: country, BuyerHasVATID: c.buyer.HasVATID,
-		Content: c.content, Totals: c.totals, Returned: c.returned,
+		Content: c.content, Totals: c.totals, Base: c.base, Returned: c.returned,
 		Applied: c.applied, Excess: c.excess, Imported: c.Imported,
 	}
 	if profile != nil || text != nil {
@@ -272,9 +340,10 @@ func (s State) Evolve(event domain.Event) (domain.State, error) {
 		return nil, domain.OutOfSequence("credit note "+s.Number, event)
 	}
 	if issues {
+		_, excess := e.Shares()
 		return State{
 			Number: e.Number, Date: e.Date, Customer: e.Content.Customer,
-			Invoice: e.Invoice, Amount: e.Totals.Due, Funds: funds.New(e.Excess, e.Date),
+			Invoice: e.Invoice, Amount: e.Totals.Due, Funds: funds.New(excess, e.Date),
 		}, nil
 	}
 	var err error

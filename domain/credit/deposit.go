@@ -37,7 +37,9 @@ func (c *crediting) giveBack(credited invoice.State) error {
 			return domain.Refuse("not-deducted", "line %d: %s would be given back, but the invoice %s deducts %s and %s of tax of %s",
 				i+1, line.Price, credited.Number, deducted.Sum.Taxable, deducted.Sum.Tax, deducted.Number)
 		}
-		deducted.Sum = sum
+		if deducted, err = deducted.Share(sum); err != nil {
+			return err
+		}
 		c.returned = append(c.returned, deducted)
 	}
 	return c.content.SettleDeductions(&c.totals, c.returned)

@@ -6,6 +6,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/funds"
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/money"
@@ -75,6 +76,9 @@ type Issued struct {
 	Content       invoice.Content `json:"content"`
 	// Totals are amounts to the customer's good: Due is what is credited.
 	Totals tax.Totals `json:"totals"`
+	// Base is the figures in the book's currency, nil where that is the credit
+	// note's.
+	Base *Base `json:"base,omitempty"`
 	// Returned is what the lines give back of the invoice's deductions, in their
 	// order.
 	Returned []invoice.Deduction `json:"returned,omitempty"`
@@ -84,6 +88,32 @@ type Issued struct {
 	Excess   money.Amount    `json:"excess"`
 	Imported bool            `json:"imported,omitempty"`
 	Personal *IssuedPersonal `cbor:"-" json:"personal,omitempty"`
+}
+
+// Base is the figures of a credit note in another currency, in the book's.
+type Base struct {
+	// Base has the sums by rate. Rounding also holds the cents by which what is
+	// taken off the invoice is off what its rates come to.
+	invoice.Base
+	Applied money.Amount `json:"applied"`
+	Excess  money.Amount `json:"excess"`
+}
+
+// Figures gives the figures of the document, with their worth.
+func (e *Issued) Figures() invoice.Figures {
+	if e.Base == nil {
+		return (*invoice.Base)(nil).Figures(e.Totals)
+	}
+	return e.Base.Base.Figures(e.Totals)
+}
+
+// Shares gives what is taken off the invoice and what becomes the customer's, with
+// their worth.
+func (e *Issued) Shares() (applied, excess exchange.Worth) {
+	if e.Base == nil {
+		return exchange.Of(e.Applied, nil), exchange.Of(e.Excess, nil)
+	}
+	return exchange.Of(e.Applied, &e.Base.Applied), exchange.Of(e.Excess, &e.Base.Excess)
 }
 
 // IssuedPersonal is the personal part of an issued credit note.

@@ -21,6 +21,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/retention"
 	"github.com/daybook-ledger/daybook/domain/tax"
@@ -126,7 +127,9 @@ type CreditMoved struct {
 	Source domain.StreamID `json:"source"`
 	// Amount is above zero where credit came, below where it was used.
 	Amount money.Amount `json:"amount"`
-	Date   domain.Date  `json:"date"`
+	// Base is what that is worth in the book's currency; nil where it is in that.
+	Base *money.Amount `json:"base,omitempty"`
+	Date domain.Date   `json:"date"`
 	// Since is the day from which all that is free of the source may be used.
 	Since domain.Date `json:"since,omitempty"`
 }
@@ -169,9 +172,14 @@ type Lot struct {
 	// Payment is the stream of the payment.
 	Payment uuid.UUID    `json:"payment"`
 	Amount  money.Amount `json:"amount"`
+	// Base is what the amount is worth in the book's currency.
+	Base money.Amount `json:"base"`
 	// Since is the day from which all of it may be used.
 	Since domain.Date `json:"since"`
 }
+
+// Worth is the amount with its worth.
+func (l Lot) Worth() exchange.Worth { return exchange.Worth{Amount: l.Amount, Base: l.Base} }
 
 // State is what decisions need of a customer. The zero State is no customer.
 type State struct {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/money"
 )
 
@@ -60,14 +61,15 @@ func (s *State) moveLot(e *CreditMoved) error {
 	at := slices.IndexFunc(lots, func(l Lot) bool { return l.Payment == e.Source.ID })
 	if at < 0 {
 		at = len(lots)
-		lots = append(lots, Lot{Payment: e.Source.ID, Amount: money.Zero(e.Amount.Currency())})
+		lots = append(lots, Lot{Payment: e.Source.ID})
 	}
 	lot := &lots[at]
-	var err error
-	if lot.Amount, err = lot.Amount.Add(e.Amount); err != nil {
+	sum, err := lot.Worth().Add(exchange.Of(e.Amount, e.Base))
+	if err != nil {
 		return err
 	}
-	if lot.Amount.Sign() < 0 {
+	lot.Amount, lot.Base = sum.Amount, sum.Base
+	if !sum.Sound() {
 		return domain.OutOfSequence("a customer with less credit of the payment", e)
 	}
 	lot.Since = max(lot.Since, e.Since)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/money"
 )
 
@@ -21,6 +22,7 @@ type Allocated struct {
 	Target   domain.StreamID `json:"target"`
 	// Amount is above zero.
 	Amount money.Amount `json:"amount"`
+	Base   *Base        `json:"base,omitempty"`
 	Date   domain.Date  `json:"date"`
 }
 
@@ -34,6 +36,7 @@ type Released struct {
 	Target   domain.StreamID `json:"target"`
 	// Amount is above zero.
 	Amount money.Amount `json:"amount"`
+	Base   *Base        `json:"base,omitempty"`
 	Date   domain.Date  `json:"date"`
 }
 
@@ -45,7 +48,11 @@ type Refunded struct {
 	Customer uuid.UUID `json:"customer"`
 	// Amount is above zero.
 	Amount money.Amount `json:"amount"`
-	Date   domain.Date  `json:"date"`
+	// Exchange is the rate of what was paid out, and Base what it was worth: none
+	// in the book's currency.
+	Exchange exchange.Rate `json:"exchange,omitzero"`
+	Base     *Base         `json:"base,omitempty"`
+	Date     domain.Date   `json:"date"`
 	// Method is how it was paid, such as "bank". It is a fact that is never
 	// erased, and must not name a person.
 	Method   string `json:"method,omitempty"`
@@ -74,6 +81,7 @@ type Drawn struct {
 	Invoice  uuid.UUID `json:"invoice"`
 	// Amount is above zero.
 	Amount money.Amount `json:"amount"`
+	Base   *Base        `json:"base,omitempty"`
 	Date   domain.Date  `json:"date"`
 }
 
@@ -85,16 +93,26 @@ type Use struct {
 	Target domain.StreamID `json:"target"`
 	// Amount is above zero.
 	Amount money.Amount `json:"amount"`
+	// Base is what it was worth to the funds and to the item.
+	Base Base `json:"base"`
 	// Date is that of the newest allocation.
 	Date domain.Date `json:"date"`
+}
+
+// Worth is the use with what it was worth to the funds, and to the item.
+func (u Use) Worth() (funds, item exchange.Worth) {
+	return exchange.Worth{Amount: u.Amount, Base: u.Base.Funds}, exchange.Worth{Amount: u.Amount, Base: u.Base.Other}
 }
 
 // Funds are where the funds of one payment or credit note went.
 // Amount = what is free + the uses + Refunded + Drawn.
 type Funds struct {
-	// Amount is what there was, and Free is what is left of it.
-	Amount money.Amount `json:"amount"`
-	Free   money.Amount `json:"free"`
+	// Amount is what there was, and Free is what is left of it; Base and FreeBase
+	// are what that is worth in the book's currency.
+	Amount   money.Amount `json:"amount"`
+	Base     money.Amount `json:"base"`
+	Free     money.Amount `json:"free"`
+	FreeBase money.Amount `json:"free_base"`
 	// Uses are the items that funds are allocated to now, the oldest first.
 	Uses     []Use        `json:"uses,omitempty"`
 	Refunded money.Amount `json:"refunded"`
@@ -107,10 +125,16 @@ type Funds struct {
 }
 
 // New makes funds that came free on a date.
-func New(amount money.Amount, date domain.Date) Funds {
-	zero := money.Zero(amount.Currency())
-	return Funds{Amount: amount, Free: amount, Refunded: zero, Drawn: zero, Since: date, Last: date}
+func New(w exchange.Worth, date domain.Date) Funds {
+	zero := money.Zero(w.Amount.Currency())
+	return Funds{
+		Amount: w.Amount, Base: w.Base, Free: w.Amount, FreeBase: w.Base,
+		Refunded: zero, Drawn: zero, Since: date, Last: date,
+	}
 }
+
+// Left is what is free, with its worth.
+func (f Funds) Left() exchange.Worth { return exchange.Worth{Amount: f.Free, Base: f.FreeBase} }
 
 // At gives what is allocated to an item, and where it stands in Uses, −1 for
 // nothing.
@@ -132,11 +156,11 @@ func (f Funds) Evolve(event domain.Event) (Funds, error) {
 	case *Released:
 		return f.release(e)
 	case *Refunded:
-		if f, err = f.take(e, e.Amount, e.Date); err == nil {
+		if f, err = f.take(e, e.Funds(), e.Date); err == nil {
 			f.Refunded, err = f.Refunded.Add(e.Amount)
 		}
 	case *Drawn:
-		if f, err = f.take(e, e.Amount, e.Date); err == nil {
+		if f, err = f.take(e, e.Funds(), e.Date); err == nil {
 			f.Drawn, err = f.Drawn.Add(e.Amount)
 		}
 	default:
@@ -146,32 +170,33 @@ func (f Funds) Evolve(event domain.Event) (Funds, error) {
 }
 
 // take takes an amount off what is free.
-func (f Funds) take(e domain.Event, amount money.Amount, date domain.Date) (Funds, error) {
-	free, err := f.Free.Sub(amount)
+func (f Funds) take(e domain.Event, w exchange.Worth, date domain.Date) (Funds, error) {
+	free, err := f.Left().Sub(w)
 	if err != nil {
 		return f, err
 	}
-	if amount.Sign() <= 0 || free.Sign() < 0 || date < f.Since {
+	if w.Amount.Sign() <= 0 || w.Base.Sign() < 0 || !free.Sound() || date < f.Since {
 		return f, domain.OutOfSequence("funds with less free", e)
 	}
-	f.Free, f.Last = free, max(f.Last, date)
+	f.Free, f.FreeBase, f.Last = free.Amount, free.Base, max(f.Last, date)
 	return f, nil
 }
 
 func (f Funds) allocate(e *Allocated) (Funds, error) {
-	f, err := f.take(e, e.Amount, e.Date)
+	f, err := f.take(e, e.Funds(), e.Date)
 	if err != nil {
 		return f, err
 	}
 	use, at := f.At(e.Target)
 	f.Uses = slices.Clone(f.Uses)
 	if at < 0 {
-		f.Uses = append(f.Uses, Use{Target: e.Target, Amount: e.Amount, Date: e.Date})
+		f.Uses = append(f.Uses, Use{
+			Target: e.Target, Amount: e.Amount, Base: Base{e.Funds().Base, e.Other().Base}, Date: e.Date,
+		})
 		return f, nil
 	}
 	use.Date = max(use.Date, e.Date)
-	use.Amount, err = use.Amount.Add(e.Amount)
-	f.Uses[at] = use
+	f.Uses[at], err = use.change(e.Funds(), e.Other(), exchange.Worth.Add)
 	return f, err
 }
 
@@ -180,16 +205,18 @@ func (f Funds) release(e *Released) (Funds, error) {
 	if at < 0 || e.Amount.Sign() <= 0 || e.Date < use.Date {
 		return f, domain.OutOfSequence("funds that are used otherwise", e)
 	}
-	var err error
-	if use.Amount, err = use.Amount.Sub(e.Amount); err != nil {
+	use, err := use.change(e.Funds(), e.Other(), exchange.Worth.Sub)
+	if err != nil {
 		return f, err
 	}
-	if use.Amount.Sign() < 0 {
+	if funds, item := use.Worth(); !funds.Sound() || !item.Sound() {
 		return f, domain.OutOfSequence("funds with less used", e)
 	}
-	if f.Free, err = f.Free.Add(e.Amount); err != nil {
+	free, err := f.Left().Add(e.Funds())
+	if err != nil {
 		return f, err
 	}
+	f.Free, f.FreeBase = free.Amount, free.Base
 	f.Uses = slices.Clone(f.Uses)
 	if use.Amount.IsZero() {
 		if f.Uses = slices.Delete(f.Uses, at, at+1); len(f.Uses) == 0 {
@@ -200,4 +227,16 @@ func (f Funds) release(e *Released) (Funds, error) {
 	}
 	f.Since, f.Last = max(f.Since, e.Date), max(f.Last, e.Date)
 	return f, nil
+}
+
+// change adds to a use, or takes off it.
+func (u Use) change(funds, item exchange.Worth, op func(a, b exchange.Worth) (exchange.Worth, error)) (Use, error) {
+	ofFunds, ofItem := u.Worth()
+	ofFunds, err := op(ofFunds, funds)
+	if err != nil {
+		return u, err
+	}
+	ofItem, err = op(ofItem, item)
+	u.Amount, u.Base = ofFunds.Amount, Base{ofFunds.Base, ofItem.Base}
+	return u, err
 }

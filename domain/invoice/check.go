@@ -43,6 +43,9 @@ func (c *Content) Validate(text *Text) error {
 		return domain.Refuse("too-many-exemptions", "the document has %d exemption reasons, more than %d",
 			len(c.Exemptions), MaxExemptions)
 	}
+	if err := c.Exchange.Validate(); err != nil {
+		return err
+	}
 	if err := c.validateDates(); err != nil {
 		return err
 	}
@@ -186,7 +189,7 @@ func (c *Content) Parties(s domain.States, m domain.Moment, self domain.StreamID
 	if err != nil {
 		return book.State{}, customer.State{}, err
 	}
-	if err := settings.CheckCurrency(c.Currency); err != nil {
+	if err := c.Exchange.CheckDraft(c.Currency, settings.Currency); err != nil {
 		return book.State{}, customer.State{}, err
 	}
 	buyer, err := customer.Load(s, c.Customer)

@@ -4,6 +4,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/money"
 )
 
@@ -67,6 +68,9 @@ type Issue struct {
 	ID uuid.UUID `json:"id"`
 	// Date is the date of issue.
 	Date domain.Date `json:"date"`
+	// Exchange is the rate of a currency that is not the book's, in place of the
+	// draft's.
+	Exchange exchange.Rate `json:"exchange,omitzero"`
 }
 
 // CommandType implements domain.Command.

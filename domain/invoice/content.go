@@ -4,6 +4,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/tax"
 )
@@ -14,6 +15,9 @@ import (
 type Content struct {
 	Customer uuid.UUID      `json:"customer"`
 	Currency money.Currency `json:"currency"`
+	// Exchange is the rate of a currency that is not the book's. A draft may be
+	// without; a credit note on an invoice has its invoice's.
+	Exchange exchange.Rate `json:"exchange,omitzero"`
 	// PricesIncludeTax says that prices and adjustments are gross.
 	PricesIncludeTax bool `json:"prices_include_tax,omitempty"`
 	// Deposit makes it a deposit invoice (UNTDID 1001 code 386): it asks for

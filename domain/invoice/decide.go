@@ -123,7 +123,12 @@ func (c *Discard) Decide(s domain.States, _ domain.Moment) ([]domain.Change, err
 }
 
 // Validate checks the form of the command.
-func (c *Issue) Validate() error { return field.Date("date of issue", c.Date) }
+func (c *Issue) Validate() error {
+	if err := c.Exchange.Validate(); err != nil {
+		return err
+	}
+	return field.Date("date of issue", c.Date)
+}
 
 // Decide implements domain.Command.
 func (c *Issue) Decide(s domain.States, m domain.Moment) ([]domain.Change, error) {
@@ -135,7 +140,11 @@ func (c *Issue) Decide(s domain.States, m domain.Moment) ([]domain.Change, error
 		return nil, domain.Refuse("not-approved", "the draft %s is not approved", c.ID).
 			WithHint("approve it first; a change of the draft needs approval again")
 	}
-	return issuing{stream: c.Stream(), content: *state.Content, date: c.Date, text: state.Text}.decide(s, m)
+	content := *state.Content
+	if !c.Exchange.IsZero() {
+		content.Exchange = c.Exchange
+	}
+	return issuing{stream: c.Stream(), content: content, date: c.Date, text: state.Text}.decide(s, m)
 }
 
 // Validate checks the form of the command and of its personal part.

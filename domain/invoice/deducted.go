@@ -6,7 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-ledger/daybook/domain"
-	"github.com/daybook-ledger/daybook/domain/money"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/tax"
 )
 
@@ -18,14 +18,8 @@ func (s State) Undeducted(rate tax.Rate) (left RateSum, found bool, err error) {
 	if err != nil || !found || s.Deducted == nil {
 		return left, found, err
 	}
-	deducted := s.Deducted[s.at(rate)]
-	if left.Taxable, err = left.Taxable.Sub(deducted.Taxable); err != nil {
-		return RateSum{}, false, err
-	}
-	if left.Tax, err = left.Tax.Sub(deducted.Tax); err != nil {
-		return RateSum{}, false, err
-	}
-	return left, true, nil
+	left, err = left.merge(s.Deducted[s.at(rate)], exchange.Worth.Sub)
+	return left, true, err
 }
 
 // UndeductedFrom refuses a date on which what is left of a deposit now was still
@@ -96,17 +90,17 @@ func (s State) deduct(e *Deducted) (domain.State, error) {
 	if e.Date < s.Date || e.Date < s.Returned {
 		return nil, domain.OutOfSequence("a deposit invoice of which less was left", e)
 	}
-	return s.deducted(e, e.Sums, money.Amount.Add)
+	return s.deducted(e, e.Sums, exchange.Worth.Add)
 }
 
 func (s State) returnDeduction(e *DeductionReturned) (domain.State, error) {
 	s.Returned = max(s.Returned, e.Date)
-	return s.deducted(e, e.Sums, money.Amount.Sub)
+	return s.deducted(e, e.Sums, exchange.Worth.Sub)
 }
 
 // deducted gives the state with sums deducted, or given back. It checks again
 // what the decision checked: no more is deducted than is left.
-func (s State) deducted(e domain.Event, sums []RateSum, change func(a, b money.Amount) (money.Amount, error)) (domain.State, error) {
+func (s State) deducted(e domain.Event, sums []RateSum, change func(a, b exchange.Worth) (exchange.Worth, error)) (domain.State, error) {
 	all, err := s.summed(s.Deducted, sums, change)
 	if err != nil {
 		return nil, err
@@ -138,6 +132,13 @@ func (s State) Deduction(deposit uuid.UUID, rate tax.Rate) (d Deduction, found b
 	return s.Deductions[at], true
 }
 
+// Share gives a part of what is deducted, with its share of the worth.
+func (d Deduction) Share(part RateSum) (Deduction, error) {
+	sum, err := d.Sum.share(part)
+	d.Sum = sum
+	return d, err
+}
+
 // giveBack takes deductions off what the invoice deducts, nil where nothing is
 // left.
 func (s State) giveBack(e *Credited) ([]Deduction, error) {
@@ -152,10 +153,7 @@ func (s State) giveBack(e *Credited) ([]Deduction, error) {
 			return nil, domain.OutOfSequence("an invoice that deducts less", e)
 		}
 		var err error
-		if sum.Taxable, err = sum.Taxable.Sub(back.Sum.Taxable); err != nil {
-			return nil, err
-		}
-		if sum.Tax, err = sum.Tax.Sub(back.Sum.Tax); err != nil {
+		if *sum, err = sum.merge(back.Sum, exchange.Worth.Sub); err != nil {
 			return nil, err
 		}
 		if !sum.any() {

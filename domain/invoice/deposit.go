@@ -98,6 +98,9 @@ func (c *Content) deductions(s domain.States, t tax.Totals) (tax.Totals, []Deduc
 				line.Price, line.Rate, left.Taxable, left.Tax, deposit.Number).
 				WithHint("deduct what was invoiced, less what was credited and deducted of it")
 		}
+		if sum, err = left.share(sum); err != nil {
+			return t, nil, err
+		}
 		all = append(all, Deduction{Invoice: line.Deducts, Number: deposit.Number, Date: deposit.Date, Sum: sum})
 	}
 	return t, all, c.SettleDeductions(&t, all)
@@ -170,7 +173,7 @@ func (left RateSum) Part(sum RateSum, gross bool) (part RateSum, fits bool) {
 		levied = min(levied, leftTax)
 	}
 	currency := sum.Taxable.Currency()
-	return RateSum{sum.Rate, money.New(net, currency), money.New(levied, currency)}, true
+	return RateSum{Rate: sum.Rate, Taxable: money.New(net, currency), Tax: money.New(levied, currency)}, true
 }
 
 // SettleDeductions puts the deducted nets, as they were invoiced, on the lines

@@ -6,6 +6,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/tax"
 )
@@ -91,6 +92,9 @@ type Issued struct {
 	BuyerHasVATID bool       `json:"buyer_has_vat_id,omitempty"`
 	Content       Content    `json:"content"`
 	Totals        tax.Totals `json:"totals"`
+	// Base is the figures in the book's currency, nil where that is the
+	// invoice's.
+	Base *Base `json:"base,omitempty"`
 	// Deductions are what the lines deduct of deposit invoices, in their order.
 	Deductions []Deduction `json:"deductions,omitempty"`
 	// Imported marks an invoice that another system had issued.
@@ -130,10 +134,37 @@ type Credited struct {
 	Excess  money.Amount `json:"excess"`
 	// Breakdown is the credit note's, per category and rate.
 	Breakdown []tax.Subtotal `json:"breakdown"`
+	// Base is what it takes off in the book's currency, nil where that is the
+	// invoice's.
+	Base *CreditedBase `json:"base,omitempty"`
 	// Rounding is the credit note's rounding amount.
 	Rounding money.Amount `json:"rounding,omitzero"`
 	// Returned is what the credit note gives back of the invoice's deductions.
 	Returned []Deduction `json:"returned,omitempty"`
+}
+
+// CreditedBase is what a credit note takes off an invoice, in the book's currency.
+type CreditedBase struct {
+	Applied money.Amount `json:"applied"`
+	// Rates are in the order of the breakdown.
+	Rates []Sums `json:"rates"`
+}
+
+// applied is what is taken off the open amount, with its worth.
+func (e *Credited) applied() exchange.Worth {
+	if e.Base == nil {
+		return exchange.Of(e.Applied, nil)
+	}
+	return exchange.Of(e.Applied, &e.Base.Applied)
+}
+
+// rate is what is taken off at one rate of the breakdown.
+func (e *Credited) rate(i int) RateSum {
+	r := RateSum{Rate: e.Breakdown[i].Rate, Taxable: e.Breakdown[i].Taxable, Tax: e.Breakdown[i].Tax}
+	if e.Base != nil && i < len(e.Base.Rates) {
+		r.Base = &e.Base.Rates[i]
+	}
+	return r
 }
 
 // EventType implements domain.Event.
@@ -145,7 +176,10 @@ type Allocated struct {
 	Source domain.StreamID `json:"source"`
 	// Amount is above zero.
 	Amount money.Amount `json:"amount"`
-	Date   domain.Date  `json:"date"`
+	// Base is what it was worth in the book's currency when it was opened; nil
+	// in that currency.
+	Base *money.Amount `json:"base,omitempty"`
+	Date domain.Date   `json:"date"`
 }
 
 // EventType implements domain.Event.
@@ -157,7 +191,10 @@ type Unallocated struct {
 	Source domain.StreamID `json:"source"`
 	// Amount is above zero.
 	Amount money.Amount `json:"amount"`
-	Date   domain.Date  `json:"date"`
+	// Base is what it was worth in the book's currency when it was opened; nil
+	// in that currency.
+	Base *money.Amount `json:"base,omitempty"`
+	Date domain.Date   `json:"date"`
 }
 
 // EventType implements domain.Event.
@@ -167,9 +204,10 @@ func (*Unallocated) EventType() string { return "invoice.unallocated" }
 type WrittenOff struct {
 	Customer uuid.UUID `json:"customer"`
 	// Amount is above zero.
-	Amount money.Amount `json:"amount"`
-	Date   domain.Date  `json:"date"`
-	Reason string       `json:"reason"`
+	Amount money.Amount  `json:"amount"`
+	Base   *money.Amount `json:"base,omitempty"`
+	Date   domain.Date   `json:"date"`
+	Reason string        `json:"reason"`
 }
 
 // EventType implements domain.Event.
@@ -195,7 +233,8 @@ type Recovered struct {
 	By domain.StreamID `json:"by"`
 	// Amount is what is open again; it is zero where a credit note takes back
 	// what was relieved, and nothing else.
-	Amount money.Amount `json:"amount"`
+	Amount money.Amount  `json:"amount"`
+	Base   *money.Amount `json:"base,omitempty"`
 	// Relief is what is payable again, per category and rate.
 	Relief []RateSum   `json:"relief,omitempty"`
 	Date   domain.Date `json:"date"`

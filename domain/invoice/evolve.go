@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/tax"
 )
@@ -77,20 +78,21 @@ func draft(c *Content, t *Text) State {
 
 func issued(e *Issued) State {
 	zero := money.Zero(e.Content.Currency)
+	figures := e.Base.Figures(e.Totals)
 	s := State{
 		Stage: StatusIssued, Customer: e.Content.Customer,
 		Number: e.Number, Date: e.Date, DueDate: e.DueDate, Currency: e.Content.Currency,
 		PricesIncludeTax: e.Content.PricesIncludeTax,
 		Due:              e.Totals.Due, Open: e.Totals.Due,
+		OpenBase: figures.Due.Base, WrittenOffBase: money.Zero(figures.Due.Base.Currency()), Exchange: e.Content.Exchange,
 		Allocated: zero, Credited: zero, WrittenOff: zero, Recovered: zero,
 		Rounding: e.Totals.Rounding, RoundingCredited: zero,
-		Issued:         make([]RateSum, len(e.Totals.Breakdown)),
+		Issued:         figures.Rates,
 		CreditedByRate: make([]RateSum, len(e.Totals.Breakdown)),
 		Deposit:        e.Content.Deposit, Deductions: e.Deductions,
 	}
-	for i, subtotal := range e.Totals.Breakdown {
-		s.Issued[i] = RateSum{Rate: subtotal.Rate, Taxable: subtotal.Taxable, Tax: subtotal.Tax}
-		s.CreditedByRate[i] = RateSum{Rate: subtotal.Rate, Taxable: zero, Tax: zero}
+	for i, issued := range s.Issued {
+		s.CreditedByRate[i] = issued.nothing()
 	}
 	return s
 }
@@ -98,22 +100,23 @@ func issued(e *Issued) State {
 // credit takes a credit note off. It checks again what the decision checked:
 // the open amount and the sums by rate do not go below nothing.
 func (s State) credit(e *Credited) (domain.State, error) {
-	var err error
-	if s.Open, err = s.Open.Sub(e.Applied); err != nil {
+	open, err := s.Owed().Sub(e.applied())
+	if err != nil {
 		return nil, err
 	}
+	s.Open, s.OpenBase = open.Amount, open.Base
 	if s.Credited, err = s.Credited.Add(e.Applied); err != nil {
 		return nil, err
 	}
 	if s.RoundingCredited, err = s.RoundingCredited.Add(e.Rounding); err != nil {
 		return nil, err
 	}
-	if s.Open.Sign() < 0 || e.Applied.Sign() < 0 || !within(s.RoundingCredited, s.Rounding) {
+	if !open.Sound() || e.Applied.Sign() < 0 || !within(s.RoundingCredited, s.Rounding) {
 		return nil, domain.OutOfSequence("an invoice with less open", e)
 	}
 	s.CreditedByRate = slices.Clone(s.CreditedByRate)
-	for _, subtotal := range e.Breakdown {
-		if err := s.creditRate(e, subtotal); err != nil {
+	for i := range e.Breakdown {
+		if err := s.creditRate(e, e.rate(i)); err != nil {
 			return nil, err
 		}
 	}
@@ -124,17 +127,14 @@ func (s State) credit(e *Credited) (domain.State, error) {
 	return s, err
 }
 
-func (s State) creditRate(e *Credited, subtotal tax.Subtotal) error {
-	at := s.at(subtotal.Rate)
+func (s State) creditRate(e *Credited, credited RateSum) error {
+	at := s.at(credited.Rate)
 	if at < 0 {
 		return domain.OutOfSequence("an invoice without the rate", e)
 	}
 	sum := &s.CreditedByRate[at]
 	var err error
-	if sum.Taxable, err = sum.Taxable.Add(subtotal.Taxable); err != nil {
-		return err
-	}
-	if sum.Tax, err = sum.Tax.Add(subtotal.Tax); err != nil {
+	if *sum, err = sum.merge(credited, exchange.Worth.Add); err != nil {
 		return err
 	}
 	if !within(sum.Taxable, s.Issued[at].Taxable) || !within(sum.Tax, s.Issued[at].Tax) {
@@ -165,12 +165,6 @@ func (s State) Left(rate tax.Rate) (left RateSum, found bool, err error) {
 	if at < 0 {
 		return RateSum{}, false, nil
 	}
-	left.Rate = rate
-	if left.Taxable, err = s.Issued[at].Taxable.Sub(s.CreditedByRate[at].Taxable); err != nil {
-		return RateSum{}, false, err
-	}
-	if left.Tax, err = s.Issued[at].Tax.Sub(s.CreditedByRate[at].Tax); err != nil {
-		return RateSum{}, false, err
-	}
-	return left, true, nil
+	left, err = s.Issued[at].merge(s.CreditedByRate[at], exchange.Worth.Sub)
+	return left, true, err
 }

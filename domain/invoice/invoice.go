@@ -18,7 +18,7 @@
 //	not-approved             the draft was not approved since it was last edited
 //	already-issued           an issued invoice changes no more
 //	discarded                the draft was discarded
-//	foreign-currency         the document is not in the book's currency
+//	foreign-currency         an amount, or a deposit invoice, is in another currency than the invoice
 //	reference-taken          another document bears the external reference
 //	due-before-issue         the due date is before the date of issue
 //	invalid-due              due date and days are both given, or out of range

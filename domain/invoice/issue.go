@@ -3,6 +3,7 @@ package invoice
 import (
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/funds"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/period"
@@ -30,7 +31,15 @@ func (i issuing) decide(s domain.States, m domain.Moment) ([]domain.Change, erro
 	if err != nil {
 		return nil, err
 	}
+	if err := i.content.Exchange.Check(i.content.Currency, settings.Currency); err != nil {
+		return nil, err
+	}
 	content, totals, deductions, err := i.content.decide(s)
+	if err != nil {
+		return nil, err
+	}
+	content.Exchange = content.Exchange.On(i.date)
+	base, err := content.base(totals, settings.Currency)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +66,7 @@ func (i issuing) decide(s domain.States, m domain.Moment) ([]domain.Change, erro
 	issued := &Issued{
 		Number: number, Date: i.date, SupplyDate: content.SupplyDate, DueDate: due,
 		Seller: settings.Seller, BuyerCountry: country, BuyerHasVATID: buyer.HasVATID,
-		Content: content, Totals: totals, Deductions: deductions, Imported: i.imported,
+		Content: content, Totals: totals, Base: base, Deductions: deductions, Imported: i.imported,
 		Personal: &IssuedPersonal{Buyer: profile, Text: i.text},
 	}
 	if profile == nil && i.text == nil {
@@ -78,33 +87,47 @@ func (i issuing) decide(s domain.States, m domain.Moment) ([]domain.Change, erro
 	if i.imported {
 		return changes, nil
 	}
-	return append(changes, i.draw(buyer, totals.Prepaid)...), nil
+	drawings, err := i.draw(buyer, base.Figures(totals).Prepaid)
+	return append(changes, drawings...), err
 }
 
 // draw gives the events that take the prepaid amount off credit that the
 // customer's payments left, the oldest first, where there is enough of it on
 // the date of issue. Otherwise, and on imported invoices, it was paid elsewhere:
 // it stays on the clearing account prepayments.
-func (i issuing) draw(buyer customer.State, prepaid money.Amount) (changes []domain.Change) {
-	left := prepaid.Minor()
+func (i issuing) draw(buyer customer.State, prepaid exchange.Worth) (changes []domain.Change, err error) {
+	currency := prepaid.Amount.Currency()
 	for _, lot := range buyer.Received {
-		if lot.Amount.Currency() != prepaid.Currency() || lot.Since > i.date || left == 0 {
+		if lot.Amount.Currency() != currency || lot.Since > i.date || prepaid.Amount.IsZero() {
 			continue
 		}
-		part := min(left, lot.Amount.Minor())
-		left -= part
-		amount := money.New(part, prepaid.Currency())
+		amount := money.New(min(prepaid.Amount.Minor(), lot.Amount.Minor()), currency)
+		taken, err := lot.Worth().Part(amount)
+		if err != nil {
+			return nil, err
+		}
+		part, err := prepaid.Part(amount)
+		if err != nil {
+			return nil, err
+		}
+		if prepaid, err = prepaid.Sub(part); err != nil {
+			return nil, err
+		}
+		moved, err := exchange.Worth{}.Sub(taken)
+		if err != nil {
+			return nil, err
+		}
 		source := domain.StreamID{Kind: domain.KindPayment, ID: lot.Payment}
 		changes = append(changes, domain.Change{Stream: source, Event: &funds.Drawn{
-			Customer: i.content.Customer, Invoice: i.stream.ID, Amount: amount, Date: i.date,
+			Customer: i.content.Customer, Invoice: i.stream.ID, Amount: amount, Base: funds.Sides(taken, part), Date: i.date,
 		}}, domain.Change{Stream: customer.Stream(i.content.Customer), Event: &customer.CreditMoved{
-			Source: source, Amount: money.New(-part, prepaid.Currency()), Date: i.date, Since: lot.Since,
+			Source: source, Amount: moved.Amount, Base: moved.Told(), Date: i.date, Since: lot.Since,
 		}})
 	}
-	if left != 0 {
-		return nil
+	if !prepaid.Amount.IsZero() {
+		return nil, nil
 	}
-	return changes
+	return changes, nil
 }
 
 // due is the due date of the content when issued at a date.

@@ -34,8 +34,8 @@ func TestContentRefused(t *testing.T) {
 	}{
 		"customer":      {"unknown-customer", func(c *invoice.Content, _ *invoice.Text) { c.Customer = given.ID("nobody") }},
 		"no customer":   {"invalid-id", func(c *invoice.Content, _ *invoice.Text) { c.Customer = uuid.Nil }},
-		"currency":      {"foreign-currency", func(c *invoice.Content, _ *invoice.Text) { c.Currency = euro }},
-		"no currency":   {"foreign-currency", func(c *invoice.Content, _ *invoice.Text) { c.Currency = money.Currency{} }},
+		"exchange":      {"rate-unexpected", func(c *invoice.Content, _ *invoice.Text) { c.Exchange = given.Exchange("0.8567") }},
+		"no currency":   {"unknown-currency", func(c *invoice.Content, _ *invoice.Text) { c.Currency = money.Currency{} }},
 		"mixed":         {"mixed-currencies", func(c *invoice.Content, _ *invoice.Text) { c.Prepaid = money.New(1, euro) }},
 		"rounding":      {"unknown-rounding", func(c *invoice.Content, _ *invoice.Text) { c.Rounding = "half-even" }},
 		"no lines":      {"no-lines", func(c *invoice.Content, text *invoice.Text) { c.Lines, text.Lines = nil, nil }},

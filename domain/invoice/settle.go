@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/money"
 )
 
@@ -33,30 +34,32 @@ func (s State) OpenFrom(date domain.Date) error {
 
 // settle takes an amount off what is open, and adds it to one of the sums of
 // what was taken off.
-func (s *State) settle(e domain.Event, amount money.Amount, sum *money.Amount) error {
-	var err error
-	if s.Open, err = s.Open.Sub(amount); err != nil {
+func (s *State) settle(e domain.Event, moved exchange.Worth, sum *money.Amount) error {
+	open, err := s.Owed().Sub(moved)
+	if err != nil {
 		return err
 	}
-	if *sum, err = sum.Add(amount); err != nil {
+	s.Open, s.OpenBase = open.Amount, open.Base
+	if *sum, err = sum.Add(moved.Amount); err != nil {
 		return err
 	}
-	if amount.Sign() <= 0 || s.Open.Sign() < 0 {
+	if moved.Amount.Sign() <= 0 || !open.Sound() {
 		return domain.OutOfSequence("an invoice with less open", e)
 	}
 	return nil
 }
 
 // reopen is the reverse of settle.
-func (s *State) reopen(e domain.Event, amount money.Amount, sum *money.Amount) error {
-	var err error
-	if *sum, err = sum.Sub(amount); err != nil {
+func (s *State) reopen(e domain.Event, moved exchange.Worth, sum *money.Amount) error {
+	open, err := s.Owed().Add(moved)
+	if err != nil {
 		return err
 	}
-	if s.Open, err = s.Open.Add(amount); err != nil {
+	s.Open, s.OpenBase = open.Amount, open.Base
+	if *sum, err = sum.Sub(moved.Amount); err != nil {
 		return err
 	}
-	if amount.Sign() < 0 || sum.Sign() < 0 {
+	if moved.Amount.Sign() < 0 || sum.Sign() < 0 || !open.Sound() {
 		return domain.OutOfSequence("an invoice of which less was taken off", e)
 	}
 	return nil
@@ -66,13 +69,13 @@ func (s State) allocate(e *Allocated) (domain.State, error) {
 	if e.Date < s.Reopened {
 		return nil, domain.OutOfSequence("an invoice that was open later", e)
 	}
-	err := s.settle(e, e.Amount, &s.Allocated)
+	err := s.settle(e, exchange.Of(e.Amount, e.Base), &s.Allocated)
 	return s, err
 }
 
 func (s State) unallocate(e *Unallocated) (domain.State, error) {
 	s.Reopened = max(s.Reopened, e.Date)
-	err := s.reopen(e, e.Amount, &s.Allocated)
+	err := s.reopen(e, exchange.Of(e.Amount, e.Base), &s.Allocated)
 	return s, err
 }
 
@@ -81,13 +84,19 @@ func (s State) writeOff(e *WrittenOff) (domain.State, error) {
 		return nil, domain.OutOfSequence("an invoice that was open later", e)
 	}
 	s.WrittenOffOn = max(s.WrittenOffOn, e.Date)
-	err := s.settle(e, e.Amount, &s.WrittenOff)
+	moved := exchange.Of(e.Amount, e.Base)
+	off, err := s.off().Add(moved)
+	if err != nil {
+		return nil, err
+	}
+	s.WrittenOffBase = off.Base
+	err = s.settle(e, moved, &s.WrittenOff)
 	return s, err
 }
 
 func (s State) relieve(e *Relieved) (domain.State, error) {
 	s.WrittenOffOn = max(s.WrittenOffOn, e.Date)
-	relieved, err := s.summed(s.Relieved, e.Relief, money.Amount.Add)
+	relieved, err := s.summed(s.Relieved, e.Relief, exchange.Worth.Add)
 	if err != nil {
 		return nil, err
 	}
@@ -99,14 +108,21 @@ func (s State) relieve(e *Relieved) (domain.State, error) {
 }
 
 func (s State) recover(e *Recovered) (domain.State, error) {
-	if err := s.reopen(e, e.Amount, &s.WrittenOff); err != nil {
+	moved := exchange.Of(e.Amount, e.Base)
+	off, err := s.off().Sub(moved)
+	if err != nil {
 		return nil, err
 	}
-	var err error
+	if err := s.reopen(e, moved, &s.WrittenOff); err != nil {
+		return nil, err
+	}
+	if s.WrittenOffBase = off.Base; !off.Sound() {
+		return nil, domain.OutOfSequence("an invoice of which less was written off", e)
+	}
 	if s.Recovered, err = s.Recovered.Add(e.Amount); err != nil {
 		return nil, err
 	}
-	if s.Relieved, err = s.summed(s.Relieved, e.Relief, money.Amount.Sub); err != nil {
+	if s.Relieved, err = s.summed(s.Relieved, e.Relief, exchange.Worth.Sub); err != nil {
 		return nil, err
 	}
 	if !s.reliefFits() || s.WrittenOff.IsZero() && s.Relieved != nil {
@@ -117,7 +133,7 @@ func (s State) recover(e *Recovered) (domain.State, error) {
 
 // summed gives sums in the order of Issued, nil for none, with others added or
 // taken off; nil where nothing is left.
-func (s State) summed(all, sums []RateSum, change func(a, b money.Amount) (money.Amount, error)) ([]RateSum, error) {
+func (s State) summed(all, sums []RateSum, change func(a, b exchange.Worth) (exchange.Worth, error)) ([]RateSum, error) {
 	all = s.whole(all)
 	for _, sum := range sums {
 		at := s.at(sum.Rate)
@@ -125,10 +141,7 @@ func (s State) summed(all, sums []RateSum, change func(a, b money.Amount) (money
 			return nil, domain.OutOfSequence("an invoice without the rate", &Relieved{})
 		}
 		var err error
-		if all[at].Taxable, err = change(all[at].Taxable, sum.Taxable); err != nil {
-			return nil, err
-		}
-		if all[at].Tax, err = change(all[at].Tax, sum.Tax); err != nil {
+		if all[at], err = all[at].merge(sum, change); err != nil {
 			return nil, err
 		}
 	}
@@ -146,10 +159,9 @@ func (s State) whole(sums []RateSum) []RateSum {
 	if sums != nil {
 		return slices.Clone(sums)
 	}
-	zero := money.Zero(s.Currency)
 	sums = make([]RateSum, len(s.Issued))
 	for i := range sums {
-		sums[i] = RateSum{Rate: s.Issued[i].Rate, Taxable: zero, Tax: zero}
+		sums[i] = s.Issued[i].nothing()
 	}
 	return sums
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/tax"
 )
@@ -59,6 +60,8 @@ type RateSum struct {
 	Rate    tax.Rate     `json:"rate"`
 	Taxable money.Amount `json:"taxable"`
 	Tax     money.Amount `json:"tax"`
+	// Base is the same in the book's currency; nil in that currency.
+	Base *Sums `json:"base,omitempty"`
 }
 
 // State is what decisions need of an invoice. It is small once issued. The
@@ -82,6 +85,11 @@ type State struct {
 	// Due is total − prepaid + rounding; Open is what is left of it.
 	Due  money.Amount `json:"due"`
 	Open money.Amount `json:"open"`
+	// OpenBase and WrittenOffBase are what is open, and written off, worth in the
+	// book's currency. Exchange is the invoice's rate.
+	OpenBase       money.Amount  `json:"open_base"`
+	WrittenOffBase money.Amount  `json:"written_off_base"`
+	Exchange       exchange.Rate `json:"exchange,omitzero"`
 	// Allocated, Credited (applied to the open amount) and WrittenOff are what
 	// was taken off: Open = Due − Allocated − Credited − WrittenOff ≥ 0.
 	Allocated  money.Amount `json:"allocated"`
@@ -111,6 +119,14 @@ type State struct {
 	Returned domain.Date `json:"returned,omitempty"`
 	// Deductions are what the invoice deducts of deposit invoices now.
 	Deductions []Deduction `json:"deductions,omitempty"`
+}
+
+// Owed is what is open, with its worth.
+func (s State) Owed() exchange.Worth { return exchange.Worth{Amount: s.Open, Base: s.OpenBase} }
+
+// off is what is written off, with its worth.
+func (s State) off() exchange.Worth {
+	return exchange.Worth{Amount: s.WrittenOff, Base: s.WrittenOffBase}
 }
 
 // Status is where the invoice stands, "" for none.

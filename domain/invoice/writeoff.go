@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/field"
 	"github.com/daybook-ledger/daybook/domain/money"
 )
@@ -44,7 +45,11 @@ func (c *WriteOff) Decide(s domain.States, m domain.Moment) ([]domain.Change, er
 	if err := field.NotAhead("date of the write-off", c.Date, m); err != nil {
 		return nil, err
 	}
-	return one(c, &WrittenOff{Customer: state.Customer, Amount: amount, Date: c.Date, Reason: c.Reason}), nil
+	off, err := state.Owed().Part(amount)
+	if err != nil {
+		return nil, err
+	}
+	return one(c, &WrittenOff{Customer: state.Customer, Amount: amount, Base: off.Told(), Date: c.Date, Reason: c.Reason}), nil
 }
 
 // Validate checks the form of the command.
@@ -119,9 +124,17 @@ func (s State) relievable() ([]RateSum, error) {
 		if sum.Tax, err = lacking(left.Tax, relieved[i].Tax, off, total); err != nil {
 			return nil, err
 		}
-		if sum.any() {
-			relief = append(relief, sum)
+		if !sum.any() {
+			continue
 		}
+		unrelieved, err := left.merge(relieved[i], exchange.Worth.Sub)
+		if err != nil {
+			return nil, err
+		}
+		if sum, err = unrelieved.share(sum); err != nil {
+			return nil, err
+		}
+		relief = append(relief, sum)
 	}
 	return relief, nil
 }
@@ -146,7 +159,11 @@ func lacking(of, already money.Amount, off, total int64) (money.Amount, error) {
 // the invoice's rates: no more stays relieved than is left. It refuses a date
 // before that of the write-off: before-write-off.
 func (s State) Recover(amount money.Amount, by domain.StreamID, date domain.Date, credited []RateSum) (*Recovered, error) {
-	e := &Recovered{Customer: s.Customer, By: by, Amount: amount, Date: date}
+	recovered, err := s.off().Part(amount)
+	if err != nil {
+		return nil, err
+	}
+	e := &Recovered{Customer: s.Customer, By: by, Amount: amount, Base: recovered.Told(), Date: date}
 	off := s.WrittenOff.Minor()
 	for _, relieved := range s.Relieved {
 		left, _, err := s.Left(relieved.Rate)
@@ -157,21 +174,19 @@ func (s State) Recover(amount money.Amount, by domain.StreamID, date domain.Date
 			if c.Rate != relieved.Rate {
 				continue
 			}
-			if left.Taxable, err = left.Taxable.Sub(c.Taxable); err != nil {
-				return nil, err
-			}
-			if left.Tax, err = left.Tax.Sub(c.Tax); err != nil {
+			if left, err = left.merge(c, exchange.Worth.Sub); err != nil {
 				return nil, err
 			}
 		}
-		back := RateSum{Rate: relieved.Rate}
-		if back.Taxable, err = beyond(relieved.Taxable, left.Taxable, amount.Minor(), off); err != nil {
+		taxable, levied := relieved.Worths()
+		leftTaxable, leftTax := left.Worths()
+		if taxable, err = beyond(taxable, leftTaxable, amount.Minor(), off); err != nil {
 			return nil, err
 		}
-		if back.Tax, err = beyond(relieved.Tax, left.Tax, amount.Minor(), off); err != nil {
+		if levied, err = beyond(levied, leftTax, amount.Minor(), off); err != nil {
 			return nil, err
 		}
-		if back.any() {
+		if back := relieved.With(taxable, levied); back.any() {
 			e.Relief = append(e.Relief, back)
 		}
 	}
@@ -182,17 +197,25 @@ func (s State) Recover(amount money.Amount, by domain.StreamID, date domain.Date
 }
 
 // beyond is what of a relieved amount is taken back when so much of the
-// write-off is: its share, and what would stay beyond what is left.
-func beyond(relieved, left money.Amount, recovered, off int64) (money.Amount, error) {
-	parts, err := relieved.Allocate([]int64{off - recovered, recovered})
+// write-off is: its share, and what would stay beyond what is left. Where all that
+// is left stays relieved, so does all of its worth.
+func beyond(relieved, left exchange.Worth, recovered, off int64) (exchange.Worth, error) {
+	parts, err := relieved.Amount.Allocate([]int64{off - recovered, recovered})
 	if err != nil {
 		return relieved, err
 	}
-	stays := parts[0].Minor()
-	if l := left.Minor(); relieved.Sign() < 0 {
+	stays, l := parts[0].Minor(), left.Amount.Minor()
+	if relieved.Amount.Sign() < 0 {
 		stays = min(max(stays, l), 0)
 	} else {
 		stays = max(min(stays, l), 0)
 	}
-	return relieved.Sub(money.New(stays, relieved.Currency()))
+	kept, err := relieved.Part(money.New(stays, relieved.Amount.Currency()))
+	if err != nil {
+		return relieved, err
+	}
+	if stays != 0 && (stays == l || !within(kept.Base, left.Base)) {
+		kept.Base = left.Base
+	}
+	return relieved.Sub(kept)
 }

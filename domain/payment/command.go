@@ -4,6 +4,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/funds"
 	"github.com/daybook-ledger/daybook/domain/money"
 )
@@ -25,6 +26,8 @@ type Receive struct {
 	Customer uuid.UUID `json:"customer"`
 	// Amount is above zero.
 	Amount money.Amount `json:"amount"`
+	// Exchange is the rate of an amount that is not in the book's currency.
+	Exchange exchange.Rate `json:"exchange,omitzero"`
 	// Date is that of the payment, and of the allocations that come with it.
 	Date domain.Date `json:"date"`
 	// Method and Reference are facts that are never erased, and must not name a
@@ -80,7 +83,9 @@ type Refund struct {
 	Customer uuid.UUID `json:"customer"`
 	// Amount is above zero; zero means all that is free.
 	Amount money.Amount `json:"amount,omitzero"`
-	Date   domain.Date  `json:"date"`
+	// Exchange is the rate of an amount that is not in the book's currency.
+	Exchange exchange.Rate `json:"exchange,omitzero"`
+	Date     domain.Date   `json:"date"`
 	// Method is a fact that is never erased, and must not name a person.
 	Method   string      `json:"method,omitempty"`
 	Personal *funds.Text `cbor:"-" json:"personal,omitempty"`
@@ -102,6 +107,9 @@ func (c *Refund) PersonalPart() any { return &c.Personal }
 type Reverse struct {
 	ID   uuid.UUID   `json:"id"`
 	Date domain.Date `json:"date"`
+	// Exchange is the rate at which the bank took it back, where that is not the
+	// payment's own.
+	Exchange exchange.Rate `json:"exchange,omitzero"`
 	// Reason is a fact that is never erased, and must not name a person.
 	Reason string `json:"reason"`
 }

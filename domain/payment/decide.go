@@ -8,6 +8,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/field"
 	"github.com/daybook-ledger/daybook/domain/funds"
 	"github.com/daybook-ledger/daybook/domain/invoice"
@@ -39,6 +40,9 @@ func (c *Receive) Validate() error {
 		return err
 	}
 	if err := positive(c.Amount); err != nil {
+		return err
+	}
+	if err := c.Exchange.Validate(); err != nil {
 		return err
 	}
 	if err := field.Date("date of the payment", c.Date); err != nil {
@@ -117,7 +121,12 @@ func (c *Receive) Decide(s domain.States, m domain.Moment) ([]domain.Change, err
 	if err != nil {
 		return nil, err
 	}
-	if err := settings.CheckCurrency(c.Amount.Currency()); err != nil {
+	if err := c.Exchange.Check(c.Amount.Currency(), settings.Currency); err != nil {
+		return nil, err
+	}
+	rate := c.Exchange.On(c.Date)
+	received, err := rate.Value(c.Amount, settings.Currency)
+	if err != nil {
 		return nil, err
 	}
 	if _, err := customer.Load(s, c.Customer); err != nil {
@@ -138,12 +147,12 @@ func (c *Receive) Decide(s domain.States, m domain.Moment) ([]domain.Change, err
 	}
 	w := newMoves(s, c.Stream(), c.Date)
 	if err := w.do(c.Stream(), &Received{
-		Customer: c.Customer, Amount: c.Amount, Date: c.Date,
+		Customer: c.Customer, Amount: c.Amount, Exchange: rate, Base: received.Told(), Date: c.Date,
 		Method: c.Method, Reference: c.Reference, Personal: c.Personal,
 	}); err != nil {
 		return nil, err
 	}
-	w.customer, w.moved = c.Customer, c.Amount
+	w.customer, w.moved = c.Customer, received
 	for _, share := range c.Allocations {
 		if err := w.allocate(share); err != nil {
 			return nil, err
@@ -219,6 +228,9 @@ func (c *Refund) Validate() error {
 			return err
 		}
 	}
+	if err := c.Exchange.Validate(); err != nil {
+		return err
+	}
 	if err := field.Date("date of the refund", c.Date); err != nil {
 		return err
 	}
@@ -240,19 +252,33 @@ func (c *Refund) Decide(s domain.States, m domain.Moment) ([]domain.Change, erro
 	if err := field.NotAhead("date of the refund", c.Date, m); err != nil {
 		return nil, err
 	}
+	settings, err := book.Settings(s, m)
+	if err != nil {
+		return nil, err
+	}
+	held, err := w.free()
+	if err != nil {
+		return nil, err
+	}
 	amount := c.Amount
 	if amount.IsZero() {
-		held, err := w.free()
-		if err != nil {
-			return nil, err
-		}
 		amount = held.Free
 	}
-	if err := w.take(amount); err != nil {
+	taken, err := w.take(amount)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Exchange.Check(held.Free.Currency(), settings.Currency); err != nil {
+		return nil, err
+	}
+	rate := c.Exchange.On(c.Date)
+	paid, err := rate.Value(amount, settings.Currency)
+	if err != nil {
 		return nil, err
 	}
 	if err := w.do(c.Source, &funds.Refunded{
-		Customer: c.Customer, Amount: amount, Date: c.Date, Method: c.Method, Personal: c.Personal,
+		Customer: c.Customer, Amount: amount, Exchange: rate, Base: funds.Sides(taken, paid), Date: c.Date,
+		Method: c.Method, Personal: c.Personal,
 	}); err != nil {
 		return nil, err
 	}
@@ -262,6 +288,9 @@ func (c *Refund) Decide(s domain.States, m domain.Moment) ([]domain.Change, erro
 // Validate checks the form of the command.
 func (c *Reverse) Validate() error {
 	if err := field.ID("payment", c.ID); err != nil {
+		return err
+	}
+	if err := c.Exchange.Validate(); err != nil {
 		return err
 	}
 	if err := field.Date("date of the reversal", c.Date); err != nil {
@@ -292,21 +321,48 @@ func (c *Reverse) Decide(s domain.States, m domain.Moment) ([]domain.Change, err
 			return nil, err
 		}
 	}
-	claim, err := held.Refunded.Add(held.Drawn)
+	if held, err = w.free(); err != nil {
+		return nil, err
+	}
+	reversed, err := c.reversed(s, m, held)
 	if err != nil {
 		return nil, err
 	}
-	off, err := held.Amount.Sub(claim)
-	if err != nil {
+	reversed.Customer = w.customer
+	if err := w.move(held.Left(), false); err != nil {
 		return nil, err
 	}
-	if err := w.move(off, false); err != nil {
-		return nil, err
-	}
-	if err := w.do(c.Stream(), &Reversed{
-		Customer: w.customer, Amount: held.Amount, Claim: claim, Date: c.Date, Reason: c.Reason,
-	}); err != nil {
+	if err := w.do(c.Stream(), reversed); err != nil {
 		return nil, err
 	}
 	return w.end()
+}
+
+// reversed divides what is taken back of a payment, of which nothing is allocated
+// any more: what is free of it is taken off the customer's credit, the rest is to
+// be paid back.
+func (c *Reverse) reversed(s domain.States, m domain.Moment, held funds.Funds) (*Reversed, error) {
+	settings, err := book.Settings(s, m)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Exchange.CheckDraft(held.Amount.Currency(), settings.Currency); err != nil {
+		return nil, err
+	}
+	whole := exchange.Worth{Amount: held.Amount, Base: held.Base}
+	claim, err := whole.Sub(held.Left())
+	if err != nil {
+		return nil, err
+	}
+	rate := c.Exchange.On(c.Date)
+	if !rate.IsZero() {
+		if whole, err = rate.Value(held.Amount, settings.Currency); err != nil {
+			return nil, err
+		}
+	}
+	e := &Reversed{Amount: whole.Amount, Claim: claim.Amount, Exchange: rate, Date: c.Date, Reason: c.Reason}
+	if whole.Told() != nil {
+		e.Base = &ReversedBase{Money: whole.Base, Claim: claim.Base, Free: held.FreeBase}
+	}
+	return e, nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/credit"
 	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/funds"
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/money"
@@ -24,7 +25,7 @@ type moves struct {
 
 	customer uuid.UUID
 	// moved is what the command adds to the customer's credit in sum.
-	moved money.Amount
+	moved exchange.Worth
 }
 
 func newMoves(s domain.States, source domain.StreamID, date domain.Date) *moves {
@@ -97,31 +98,35 @@ func (w *moves) free() (funds.Funds, error) {
 }
 
 // take refuses to use more than is free, or before it was, and takes it off the
-// customer's credit.
-func (w *moves) take(amount money.Amount) error {
+// customer's credit. It gives what that was worth.
+func (w *moves) take(amount money.Amount) (exchange.Worth, error) {
 	held, err := w.free()
 	switch {
 	case err != nil:
-		return err
+		return exchange.Worth{}, err
 	case amount.IsZero():
-		return domain.Refuse("nothing-free", "nothing is free of %s", w.source)
+		return exchange.Worth{}, domain.Refuse("nothing-free", "nothing is free of %s", w.source)
 	case amount.Currency() != held.Free.Currency():
-		return domain.Refuse("foreign-currency", "the funds are in %s, not in %s", held.Free.Currency(), amount.Currency())
+		return exchange.Worth{}, domain.Refuse("foreign-currency", "the funds are in %s, not in %s", held.Free.Currency(), amount.Currency())
 	case amount.Minor() > held.Free.Minor():
-		return domain.Refuse("insufficient-credit", "%s would be used, but %s is free", amount, held.Free)
+		return exchange.Worth{}, domain.Refuse("insufficient-credit", "%s would be used, but %s is free", amount, held.Free)
 	case w.date < held.Since:
-		return domain.Refuse("before-credit", "%s is before %s, the date from which it is free", w.date, held.Since).
+		return exchange.Worth{}, domain.Refuse("before-credit", "%s is before %s, the date from which it is free", w.date, held.Since).
 			WithHint("give a date from %s on", held.Since)
 	}
-	return w.move(amount, false)
+	taken, err := held.Left().Part(amount)
+	if err != nil {
+		return exchange.Worth{}, err
+	}
+	return taken, w.move(taken, false)
 }
 
 // move counts what the customer's credit gains, or loses.
-func (w *moves) move(amount money.Amount, gains bool) (err error) {
+func (w *moves) move(moved exchange.Worth, gains bool) (err error) {
 	if gains {
-		w.moved, err = w.moved.Add(amount)
+		w.moved, err = w.moved.Add(moved)
 	} else {
-		w.moved, err = w.moved.Sub(amount)
+		w.moved, err = w.moved.Sub(moved)
 	}
 	return err
 }
@@ -129,7 +134,7 @@ func (w *moves) move(amount money.Amount, gains bool) (err error) {
 // item is an open item: an invoice, or the claim of a reversed payment.
 type item struct {
 	customer uuid.UUID
-	open     money.Amount
+	open     exchange.Worth
 	// off is what was written off, and is taken back when it is paid after all.
 	off money.Amount
 }
@@ -150,7 +155,7 @@ func (w *moves) lookUp(target domain.StreamID) (item, error) {
 		if err != nil {
 			return item{}, err
 		}
-		return item{state.Customer, state.Open, state.WrittenOff}, state.OpenFrom(w.date)
+		return item{state.Customer, state.Owed(), state.WrittenOff}, state.OpenFrom(w.date)
 	}
 	state, err := Load(w, target.ID)
 	if err != nil {
@@ -163,7 +168,7 @@ func (w *moves) lookUp(target domain.StreamID) (item, error) {
 		return item{}, domain.Refuse("before-invoice", "%s is before %s, when the payment was reversed or last opened again",
 			w.date, state.Reopened)
 	}
-	return item{state.Customer, state.Open, money.Zero(state.Open.Currency())}, nil
+	return item{state.Customer, state.Owed(), money.Zero(state.Funds.Amount.Currency())}, nil
 }
 
 // allocate uses funds for an item. What goes beyond its open amount takes back
@@ -173,16 +178,51 @@ func (w *moves) allocate(share Share) error {
 	if err != nil {
 		return err
 	}
-	owed, err := it.open.Add(it.off)
+	owed, err := it.open.Amount.Add(it.off)
 	if err != nil {
 		return err
 	}
+	amount, err := w.payable(share, owed)
+	if err != nil {
+		return err
+	}
+	taken, err := w.take(amount)
+	if err != nil {
+		return err
+	}
+	if err := w.recover(share.Target, it, amount); err != nil {
+		return err
+	}
+	if it, err = w.lookUp(share.Target); err != nil { // with what was taken back
+		return err
+	}
+	paid, err := it.open.Part(amount)
+	if err != nil {
+		return err
+	}
+	if err := w.do(w.source, &funds.Allocated{
+		Customer: w.customer, Target: share.Target, Amount: amount, Base: funds.Sides(taken, paid), Date: w.date,
+	}); err != nil {
+		return err
+	}
+	if share.Target.Kind == domain.KindInvoice {
+		return w.do(share.Target, &invoice.Allocated{Source: w.source, Amount: amount, Base: paid.Told(), Date: w.date})
+	}
+	return w.do(share.Target, &ClaimPaid{Source: w.source, Amount: amount, Base: paid.Told(), Date: w.date})
+}
+
+// payable is how much of an item, of which so much is owed, a share pays.
+func (w *moves) payable(share Share, owed money.Amount) (money.Amount, error) {
+	held, err := w.free()
+	if err != nil {
+		return money.Amount{}, err
+	}
+	if c := held.Amount.Currency(); owed.Currency() != c {
+		return money.Amount{}, domain.Refuse("foreign-currency", "%s is in %s, and the funds are in %s", share.Target, owed.Currency(), c).
+			WithHint("pay it with money in %s, which a payment in %s is not", owed.Currency(), c)
+	}
 	amount := share.Amount
 	if amount.IsZero() {
-		held, err := w.free()
-		if err != nil {
-			return err
-		}
 		amount = owed
 		if held.Free.Minor() < owed.Minor() {
 			amount = held.Free
@@ -190,31 +230,17 @@ func (w *moves) allocate(share Share) error {
 	}
 	switch {
 	case owed.IsZero():
-		return domain.Refuse("nothing-open", "nothing is open of %s", share.Target)
-	case amount.Minor() > owed.Minor():
-		return domain.Refuse("over-allocated", "%s would be allocated to %s, of which %s is open", amount, share.Target, owed).
+		return money.Amount{}, domain.Refuse("nothing-open", "nothing is open of %s", share.Target)
+	case amount.Currency() == owed.Currency() && amount.Minor() > owed.Minor():
+		return money.Amount{}, domain.Refuse("over-allocated", "%s would be allocated to %s, of which %s is open", amount, share.Target, owed).
 			WithHint("what is not allocated stays credit of the customer")
 	}
-	if err := w.take(amount); err != nil {
-		return err
-	}
-	if err := w.recover(share.Target, it, amount); err != nil {
-		return err
-	}
-	if err := w.do(w.source, &funds.Allocated{
-		Customer: w.customer, Target: share.Target, Amount: amount, Date: w.date,
-	}); err != nil {
-		return err
-	}
-	if share.Target.Kind == domain.KindInvoice {
-		return w.do(share.Target, &invoice.Allocated{Source: w.source, Amount: amount, Date: w.date})
-	}
-	return w.do(share.Target, &ClaimPaid{Source: w.source, Amount: amount, Date: w.date})
+	return amount, nil
 }
 
 // recover takes back what the payment shows to have been written off wrongly.
 func (w *moves) recover(target domain.StreamID, it item, amount money.Amount) error {
-	back, err := amount.Sub(it.open)
+	back, err := amount.Sub(it.open.Amount)
 	if err != nil || back.Sign() <= 0 {
 		return err
 	}
@@ -251,29 +277,36 @@ func (w *moves) release(share Share) error {
 	case w.date < use.Date:
 		return domain.Refuse("before-allocation", "%s is before %s, the date of the allocation", w.date, use.Date)
 	}
-	if err := w.move(amount, true); err != nil {
+	ofFunds, ofItem := use.Worth()
+	if ofFunds, err = ofFunds.Part(amount); err != nil {
+		return err
+	}
+	if ofItem, err = ofItem.Part(amount); err != nil {
+		return err
+	}
+	if err := w.move(ofFunds, true); err != nil {
 		return err
 	}
 	if err := w.do(w.source, &funds.Released{
-		Customer: w.customer, Target: share.Target, Amount: amount, Date: w.date,
+		Customer: w.customer, Target: share.Target, Amount: amount, Base: funds.Sides(ofFunds, ofItem), Date: w.date,
 	}); err != nil {
 		return err
 	}
 	if share.Target.Kind == domain.KindInvoice {
-		return w.do(share.Target, &invoice.Unallocated{Source: w.source, Amount: amount, Date: w.date})
+		return w.do(share.Target, &invoice.Unallocated{Source: w.source, Amount: amount, Base: ofItem.Told(), Date: w.date})
 	}
-	return w.do(share.Target, &ClaimReopened{Source: w.source, Amount: amount, Date: w.date})
+	return w.do(share.Target, &ClaimReopened{Source: w.source, Amount: amount, Base: ofItem.Told(), Date: w.date})
 }
 
 // end gives the events, and with them what they do to the customer's credit.
 func (w *moves) end() ([]domain.Change, error) {
-	if !w.moved.IsZero() {
+	if !w.moved.Amount.IsZero() {
 		held, err := w.free()
 		if err != nil {
 			return nil, err
 		}
 		if err := w.do(customer.Stream(w.customer), &customer.CreditMoved{
-			Source: w.source, Amount: w.moved, Date: w.date, Since: held.Since,
+			Source: w.source, Amount: w.moved.Amount, Base: w.moved.Told(), Date: w.date, Since: held.Since,
 		}); err != nil {
 			return nil, err
 		}

@@ -19,14 +19,14 @@
 // the payment itself. The claim is an open item like an invoice: due on the date
 // of the reversal, and paid by allocating other funds to it.
 //
-// Refusals, besides those of packages field, book and invoice:
+// Refusals, besides those of packages field, exchange, book and invoice:
 //
 //	payment-exists       the id is taken
 //	unknown-payment      no payment has this id
 //	unknown-credit       no credit note has this id
 //	unknown-customer     no customer has this id
 //	unknown-invoice      no invoice has this id
-//	foreign-currency     the amount is not in the book's currency
+//	foreign-currency     the amount, or the item, is in another currency than the funds
 //	invalid-amount       the amount is zero or below, or beyond 10^15 minor units
 //	reference-taken      another payment bears the external reference
 //	invalid-source       what is allocated is neither a payment nor a credit note
@@ -51,6 +51,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/funds"
 	"github.com/daybook-ledger/daybook/domain/money"
 )
@@ -74,7 +75,11 @@ type Received struct {
 	Customer uuid.UUID `json:"customer"`
 	// Amount is above zero.
 	Amount money.Amount `json:"amount"`
-	Date   domain.Date  `json:"date"`
+	// Exchange is the rate of that day, and Base what the amount was worth: none
+	// in the book's currency.
+	Exchange exchange.Rate `json:"exchange,omitzero"`
+	Base     *money.Amount `json:"base,omitempty"`
+	Date     domain.Date   `json:"date"`
 	// Method is how it was paid, such as "bank" or "card".
 	Method string `json:"method,omitempty"`
 	// Reference is the payment's name at the bank or in the system that it came
@@ -112,8 +117,31 @@ type Reversed struct {
 	// customer's credit.
 	Amount money.Amount `json:"amount"`
 	Claim  money.Amount `json:"claim"`
-	Date   domain.Date  `json:"date"`
-	Reason string       `json:"reason"`
+	// Exchange is the rate at which it was taken back, where that is not the
+	// payment's own; Base is nil in the book's currency.
+	Exchange exchange.Rate `json:"exchange,omitzero"`
+	Base     *ReversedBase `json:"base,omitempty"`
+	Date     domain.Date   `json:"date"`
+	Reason   string        `json:"reason"`
+}
+
+// ReversedBase is what the parts of a reversal are worth in the book's currency.
+type ReversedBase struct {
+	// Money is what was taken back, Claim what is to be paid back, and Free what
+	// is taken off the customer's credit.
+	Money money.Amount `json:"money"`
+	Claim money.Amount `json:"claim"`
+	Free  money.Amount `json:"free"`
+}
+
+// Worths gives the whole, what is to be paid back, and what is taken off the
+// customer's credit.
+func (e *Reversed) Worths() (whole, claim, free exchange.Worth, err error) {
+	off, err := e.Amount.Sub(e.Claim)
+	if e.Base == nil {
+		return exchange.Of(e.Amount, nil), exchange.Of(e.Claim, nil), exchange.Of(off, nil), err
+	}
+	return exchange.Of(e.Amount, &e.Base.Money), exchange.Of(e.Claim, &e.Base.Claim), exchange.Of(off, &e.Base.Free), err
 }
 
 // EventType implements domain.Event.
@@ -124,6 +152,7 @@ func (*Reversed) EventType() string { return "payment.reversed" }
 type ClaimPaid struct {
 	Source domain.StreamID `json:"source"`
 	Amount money.Amount    `json:"amount"`
+	Base   *money.Amount   `json:"base,omitempty"`
 	Date   domain.Date     `json:"date"`
 }
 
@@ -135,6 +164,7 @@ func (*ClaimPaid) EventType() string { return "payment.claim-paid" }
 type ClaimReopened struct {
 	Source domain.StreamID `json:"source"`
 	Amount money.Amount    `json:"amount"`
+	Base   *money.Amount   `json:"base,omitempty"`
 	Date   domain.Date     `json:"date"`
 }
 
@@ -153,8 +183,12 @@ type State struct {
 	// of it, from Reopened on.
 	Claim    money.Amount `json:"claim,omitzero"`
 	Open     money.Amount `json:"open,omitzero"`
+	OpenBase money.Amount `json:"open_base,omitzero"`
 	Reopened domain.Date  `json:"reopened,omitempty"`
 }
+
+// Owed is what is open of the claim, with its worth.
+func (s State) Owed() exchange.Worth { return exchange.Worth{Amount: s.Open, Base: s.OpenBase} }
 
 // Status is where the payment stands.
 func (s State) Status() Status {
@@ -177,14 +211,15 @@ func (s State) Evolve(event domain.Event) (domain.State, error) {
 	case *Received:
 		zero := money.Zero(e.Amount.Currency())
 		return State{
-			Customer: e.Customer, Date: e.Date, Funds: funds.New(e.Amount, e.Date), Claim: zero, Open: zero,
+			Customer: e.Customer, Date: e.Date, Funds: funds.New(exchange.Of(e.Amount, e.Base), e.Date),
+			Claim: zero, Open: zero,
 		}, nil
 	case *Reversed:
 		return s.reverse(e)
 	case *ClaimPaid:
-		return s.claim(e, e.Amount, e.Date, true)
+		return s.claim(e, exchange.Of(e.Amount, e.Base), e.Date, true)
 	case *ClaimReopened:
-		return s.claim(e, e.Amount, e.Date, false)
+		return s.claim(e, exchange.Of(e.Amount, e.Base), e.Date, false)
 	default:
 		evolved, err := s.Funds.Evolve(event)
 		if err != nil {
@@ -208,32 +243,40 @@ func (s State) takes(event domain.Event) bool {
 }
 
 func (s State) reverse(e *Reversed) (domain.State, error) {
-	claim, err := s.Funds.Refunded.Add(s.Funds.Drawn)
+	whole, claim, free, err := e.Worths()
 	if err != nil {
 		return nil, err
 	}
-	if len(s.Funds.Uses) != 0 || e.Amount != s.Funds.Amount || e.Claim != claim || e.Date < s.Funds.Last {
+	used, err := s.Funds.Refunded.Add(s.Funds.Drawn)
+	if err != nil {
+		return nil, err
+	}
+	if len(s.Funds.Uses) != 0 || whole.Amount != s.Funds.Amount || claim.Amount != used || e.Date < s.Funds.Last ||
+		free != s.Funds.Left() || !claim.Sound() {
 		return nil, domain.OutOfSequence("a payment that is used otherwise", e)
 	}
-	s.Funds.Free = money.Zero(e.Amount.Currency())
-	s.Reversed, s.Reopened, s.Claim, s.Open = e.Date, e.Date, e.Claim, e.Claim
+	s.Funds.Free, s.Funds.FreeBase = money.Zero(e.Amount.Currency()), money.Zero(free.Base.Currency())
+	s.Reversed, s.Reopened = e.Date, e.Date
+	s.Claim, s.Open, s.OpenBase = claim.Amount, claim.Amount, claim.Base
 	return s, nil
 }
 
 // claim pays an amount of the claim, or opens it again.
-func (s State) claim(e domain.Event, amount money.Amount, date domain.Date, pays bool) (domain.State, error) {
+func (s State) claim(e domain.Event, moved exchange.Worth, date domain.Date, pays bool) (domain.State, error) {
+	var open exchange.Worth
 	var err error
 	if pays {
-		s.Open, err = s.Open.Sub(amount)
+		open, err = s.Owed().Sub(moved)
 	} else {
-		s.Open, err = s.Open.Add(amount)
+		open, err = s.Owed().Add(moved)
 		s.Reopened = max(s.Reopened, date)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if amount.Sign() <= 0 || s.Open.Sign() < 0 || s.Open.Minor() > s.Claim.Minor() {
+	if moved.Amount.Sign() <= 0 || !open.Sound() || open.Amount.Minor() > s.Claim.Minor() {
 		return nil, domain.OutOfSequence("a claim of which another amount is open", e)
 	}
+	s.Open, s.OpenBase = open.Amount, open.Base
 	return s, nil
 }

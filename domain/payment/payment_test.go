@@ -246,7 +246,7 @@ func TestRefused(t *testing.T) {
 		"less":            {"invalid-amount", receive("x", "-1")},
 		"beyond":          {"invalid-amount", receive("x", "10000000000000.01")},
 		"part nothing":    {"invalid-amount", receive("x", "1", payment.Share{Target: item("i"), Amount: given.GBP("-1")})},
-		"euro":            {"foreign-currency", &payment.Receive{ID: given.ID("x"), Customer: given.ID("ada"), Amount: money.New(1, euro), Date: given.Today}},
+		"euro":            {"rate-missing", &payment.Receive{ID: given.ID("x"), Customer: given.ID("ada"), Amount: money.New(1, euro), Date: given.Today}},
 		"part euro":       {"foreign-currency", receive("x", "1", payment.Share{Target: item("i"), Amount: money.New(1, euro)})},
 		"no date":         {"invalid-date", &payment.Receive{ID: given.ID("x"), Customer: given.ID("ada"), Amount: given.GBP("1")}},
 		"future":          {"date-in-future", &payment.Receive{ID: given.ID("x"), Customer: given.ID("ada"), Amount: given.GBP("1"), Date: "2026-04-02"}},

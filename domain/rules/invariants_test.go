@@ -30,6 +30,7 @@ func (m *machine) check(t *testing.T, r *rapid.T) {
 	m.checkFunds(r)
 	m.checkRelief(r)
 	m.checkPeriods(r)
+	m.checkWorth(t, r)
 }
 
 // checkAccounts adds up the journal by itself.
@@ -81,7 +82,10 @@ func (m *machine) checkSubledgers(r *rapid.T, balance map[account.Account]int64,
 				r.Fatalf("%s is to be paid back of %s, but the journal has %d", s.Open, id, open[id])
 			}
 		case customer.State:
-			n := s.CreditIn(given.Pounds).Minor()
+			var n int64 // in sum: checkWorth looks at each currency
+			for _, credit := range s.Credit {
+				n += credit.Minor()
+			}
 			credits += n
 			if owed[id.ID] != n || n < 0 {
 				r.Fatalf("%s has a credit of %d, but the journal has %d", id, n, owed[id.ID])

@@ -30,7 +30,7 @@ func (m *machine) deposits(r *rapid.T, d *document) {
 	name := rapid.SampledFrom(all).Draw(r, "deducted")
 	of := m.model.issued[name]
 	if rapid.IntRange(0, 9).Draw(r, "of another") != 0 {
-		d.customer = of.customer
+		d.customer, d.currency = of.customer, of.currency
 	}
 	for _, rate := range slices.Sorted(maps.Keys(of.left)) {
 		left := of.undeducted(rate)

@@ -20,8 +20,6 @@ import (
 	"github.com/daybook-ledger/daybook/testing/given"
 )
 
-func pence(n int64) money.Amount { return money.New(n, given.Pounds) }
-
 // sources are all funds, in the order in which they came.
 func (m *model) sources() []domain.StreamID {
 	return slices.SortedFunc(maps.Keys(m.funds), func(a, b domain.StreamID) int {
@@ -38,16 +36,17 @@ func (m *machine) someSource(r *rapid.T) domain.StreamID {
 	return rapid.SampledFrom(all).Draw(r, "source")
 }
 
-// someTarget is mostly an open item of the customer.
-func (m *machine) someTarget(r *rapid.T, who uuid.UUID) domain.StreamID {
+// someTarget is mostly an open item of the customer in a currency, which may be
+// none for any.
+func (m *machine) someTarget(r *rapid.T, who uuid.UUID, c money.Currency) domain.StreamID {
 	var items []domain.StreamID
 	for _, id := range sorted(m.model.issued) {
-		if d := m.model.issued[id]; d.customer == who && d.open+d.off > 0 {
+		if d := m.model.issued[id]; d.customer == who && d.open+d.off > 0 && (c.IsZero() || d.currency == c) {
 			items = append(items, invoice.Stream(id))
 		}
 	}
 	for _, id := range m.model.sources() {
-		if f := m.model.funds[id]; f.customer == who && f.claim > 0 {
+		if f := m.model.funds[id]; f.customer == who && f.claim > 0 && (c.IsZero() || f.currency == c) {
 			items = append(items, id)
 		}
 	}
@@ -90,26 +89,30 @@ func (m *machine) receive(r *rapid.T) {
 		Reference: rapid.SampledFrom([]string{"", "", "", "P", "Q"}).Draw(r, "reference"),
 	}
 	amount := rapid.Int64Range(-1, 20000).Draw(r, "amount")
-	target := m.someTarget(r, c.Customer)
+	target := m.someTarget(r, c.Customer, money.Currency{})
+	currency := m.someCurrency(r)
+	if of := m.model.currency(target); !of.IsZero() && rapid.IntRange(0, 9).Draw(r, "its currency") > 0 {
+		currency = of
+	}
 	if owed := m.model.owed(target); owed > 0 && rapid.Bool().Draw(r, "exactly") {
 		amount = owed + rapid.SampledFrom([]int64{0, 0, 500, -1}).Draw(r, "more")
 	}
-	c.Amount = pence(amount)
+	c.Amount, c.Exchange = money.New(amount, currency), someExchange(r, currency)
 	if m.model.funds[c.Stream()] != nil {
 		r.Skip("taken")
 	}
 	ref := "payment " + c.Reference
-	may := amount > 0 && m.model.customers[c.Customer] != "" && !m.ahead(date) &&
+	may := amount > 0 && rated(currency, c.Exchange) && m.model.customers[c.Customer] != "" && !m.ahead(date) &&
 		(c.Reference == "" || m.model.refs[ref] == uuid.Nil)
 	trial := m.model.trial()
-	trial.give(c.Stream(), c.Customer, amount, date)
+	trial.give(c.Stream(), c.Customer, c.Amount, date)
 	var back int64
 	if rapid.Bool().Draw(r, "allocated") {
 		share := someShare(r, min(amount, m.model.owed(target)))
 		if share < 0 {
 			share = 0
 		}
-		c.Allocations = []payment.Share{{Target: target, Amount: shareOf(share)}}
+		c.Allocations = []payment.Share{{Target: target, Amount: shareOf(share, currency)}}
 		allocated := false
 		if may {
 			back, allocated = trial.allocate(c.Stream(), target, share, date)
@@ -125,11 +128,22 @@ func (m *machine) receive(r *rapid.T) {
 	}
 }
 
-func shareOf(n int64) money.Amount {
+func shareOf(n int64, c money.Currency) money.Amount {
 	if n == 0 {
 		return money.Amount{}
 	}
-	return pence(n)
+	return money.New(n, c)
+}
+
+// currency is that of an item, none for what is none.
+func (m *model) currency(target domain.StreamID) money.Currency {
+	if d := m.issued[target.ID]; d != nil {
+		return d.currency
+	}
+	if f := m.funds[target]; f != nil {
+		return f.currency
+	}
+	return money.Currency{}
 }
 
 // become makes what was tried true.
@@ -137,17 +151,17 @@ func (m *machine) become(trial *model) { m.model.funds, m.model.issued = trial.f
 
 func (m *machine) allocate(r *rapid.T) {
 	source, date := m.someSource(r), someDate(r, m)
-	who := given.ID("ada")
+	who, currency := given.ID("ada"), money.Currency{}
 	if f := m.model.funds[source]; f != nil && rapid.IntRange(0, 9).Draw(r, "own") > 0 {
-		who = f.customer
+		who, currency = f.customer, f.currency
 	}
 	c := &payment.Allocate{Source: source, Date: date}
 	trial, may := m.model.trial(), !m.ahead(date)
 	var backs int64
 	for range rapid.IntRange(1, 2).Draw(r, "shares") {
-		target := m.someTarget(r, who)
+		target := m.someTarget(r, who, currency)
 		share := max(someShare(r, m.model.owed(target)), 0)
-		c.Allocations = append(c.Allocations, payment.Share{Target: target, Amount: shareOf(share)})
+		c.Allocations = append(c.Allocations, payment.Share{Target: target, Amount: shareOf(share, m.model.currency(source))})
 		if may {
 			var back int64
 			back, may = trial.allocate(source, target, share, date)
@@ -179,7 +193,7 @@ func (m *machine) release(r *rapid.T) {
 		held = f.uses[target].amount
 	}
 	share := max(someShare(r, held), 0)
-	c.Allocations = []payment.Share{{Target: target, Amount: shareOf(share)}}
+	c.Allocations = []payment.Share{{Target: target, Amount: shareOf(share, m.model.currency(source))}}
 	may = may && trial.release(source, target, share, date)
 	if m.do(r, c, may) != nil {
 		m.become(trial)
@@ -208,11 +222,11 @@ func (m *machine) refund(r *rapid.T) {
 			c.Customer = f.customer
 		}
 		n = max(someShare(r, f.free), 0)
-		c.Amount = shareOf(n)
+		c.Amount, c.Exchange = shareOf(n, f.currency), someExchange(r, f.currency)
 		if n == 0 {
 			n = f.free
 		}
-		may = may && !f.reversed && c.Customer == f.customer && n > 0 && n <= f.free && date >= f.since
+		may = may && rated(f.currency, c.Exchange) && !f.reversed && c.Customer == f.customer && n > 0 && n <= f.free && date >= f.since
 	}
 	if m.do(r, c, may) != nil {
 		f.free -= n
@@ -225,7 +239,10 @@ func (m *machine) reverse(r *rapid.T) {
 	source, date := m.someSource(r), someDate(r, m)
 	f := m.model.funds[source]
 	c := &payment.Reverse{ID: source.ID, Date: date, Reason: rapid.SampledFrom([]string{"returned", "returned", ""}).Draw(r, "reason")}
-	may := f != nil && source.Kind == domain.KindPayment && !f.reversed && c.Reason != "" && date >= f.last && !m.ahead(date)
+	if f != nil && rapid.IntRange(0, 3).Draw(r, "the bank's rate") == 0 {
+		c.Exchange = someExchange(r, f.currency)
+	}
+	may := f != nil && (f.currency != given.Pounds || c.Exchange.IsZero()) && source.Kind == domain.KindPayment && !f.reversed && c.Reason != "" && date >= f.last && !m.ahead(date)
 	if m.do(r, c, may) == nil {
 		return
 	}
@@ -246,7 +263,7 @@ func (m *machine) writeOff(r *rapid.T) {
 	may, n := false, int64(0)
 	if d != nil {
 		n = max(someShare(r, d.open), 0)
-		c.Amount = shareOf(n)
+		c.Amount = shareOf(n, d.currency)
 		if n == 0 {
 			n = d.open
 		}
@@ -325,7 +342,7 @@ func (m *machine) relievedAs(r *rapid.T, changes []domain.Change, back int64) {
 func (m *machine) drawnAs(r *rapid.T, changes []domain.Change, d *document, imported bool) {
 	var sum, want int64
 	for _, id := range m.model.sources() {
-		if f := m.model.funds[id]; id.Kind == domain.KindPayment && f.customer == d.customer && f.since <= d.date && !f.reversed {
+		if f := m.model.funds[id]; id.Kind == domain.KindPayment && f.customer == d.customer && f.currency == d.currency && f.since <= d.date && !f.reversed {
 			sum += f.free
 		}
 	}
@@ -337,7 +354,7 @@ func (m *machine) drawnAs(r *rapid.T, changes []domain.Change, d *document, impo
 		case *funds.Drawn:
 			f := m.model.funds[change.Stream]
 			n := e.Amount.Minor()
-			if n <= 0 || n > f.free || f.since > d.date || f.customer != d.customer {
+			if n <= 0 || n > f.free || f.since > d.date || f.customer != d.customer || f.currency != d.currency {
 				r.Fatalf("%d was drawn on %+v", n, f)
 			}
 			f.free -= n
@@ -385,7 +402,11 @@ func (m *machine) checkFunds(r *rapid.T) {
 }
 
 func (m *machine) checkDays(r *rapid.T) {
-	days := map[uuid.UUID]map[domain.Date]int64{}
+	type purse struct {
+		customer uuid.UUID
+		currency money.Currency
+	}
+	days := map[purse]map[domain.Date]int64{}
 	for _, commit := range m.book.Log {
 		for _, change := range commit.Changes {
 			entries, err := account.Post(change.Event, change.Stream)
@@ -393,22 +414,24 @@ func (m *machine) checkDays(r *rapid.T) {
 				r.Fatal(err)
 			}
 			for _, e := range entries {
-				if days[e.Customer] == nil {
-					days[e.Customer] = map[domain.Date]int64{}
-				}
 				for _, p := range e.Postings {
-					if p.Account == account.CustomerCredit {
-						days[e.Customer][e.Date] -= p.Amount.Minor()
+					if p.Account != account.CustomerCredit {
+						continue
 					}
+					of := purse{e.Customer, p.Amount.Currency()}
+					if days[of] == nil {
+						days[of] = map[domain.Date]int64{}
+					}
+					days[of][e.Date] -= p.Amount.Minor()
 				}
 			}
 		}
 	}
-	for who, byDate := range days {
+	for who, byDate := range days { // of each currency
 		var sum int64
 		for _, day := range slices.Sorted(maps.Keys(byDate)) {
 			if sum += byDate[day]; sum < 0 {
-				r.Fatalf("on %s customer %s has a credit of %d", day, who, sum)
+				r.Fatalf("on %s customer %s has a credit of %d %s", day, who.customer, sum, who.currency)
 			}
 		}
 	}

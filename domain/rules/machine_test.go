@@ -16,6 +16,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/domain/credit"
 	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/series"
@@ -29,6 +30,7 @@ type machine struct {
 	book   *given.Book
 	model  *model
 	frozen map[uuid.UUID][]byte
+	usual  string // the currency of most amounts
 }
 
 // TestRandomCommands takes books through random sequences of all commands.
@@ -66,6 +68,7 @@ func TestRandomCommands(t *testing.T) {
 // begin opens a book on either basis of tax.
 func begin(t *testing.T, r *rapid.T) *machine {
 	m := &machine{book: given.New(), model: newModel(), frozen: map[uuid.UUID][]byte{}}
+	m.usual = rapid.SampledFrom([]string{"GBP", "EUR", "EUR", "JPY", "BHD"}).Draw(r, "usual")
 	m.model.basis = rapid.SampledFrom(tax.Bases()).Draw(r, "basis")
 	open := given.Open(m.book.ID)
 	open.TaxBasis = m.model.basis
@@ -148,15 +151,16 @@ func someLines(r *rapid.T, low int64) []line {
 
 func (m *machine) someDocument(r *rapid.T) *document {
 	d := &document{
-		customer: id(r, buyers), lines: someLines(r, -20), gross: rapid.Bool().Draw(r, "gross"),
+		customer: id(r, buyers), currency: m.someCurrency(r), lines: someLines(r, -20), gross: rapid.Bool().Draw(r, "gross"),
 		prepaid:  rapid.SampledFrom([]int64{0, 0, 0, 0, 0, 1, 500, 5000, -1}).Draw(r, "prepaid"),
 		rounding: rapid.SampledFrom([]int64{0, 0, 0, 0, 1, -2, 99, -99}).Draw(r, "rounding"),
 	}
 	m.deposits(r, d)
-	d.content = contentOf(d.customer, d.lines, d.gross)
+	d.content = contentOf(d.customer, d.currency, d.lines, d.gross)
+	d.content.Exchange = someExchange(r, d.currency)
 	d.content.Deposit = d.deposit
-	d.content.Prepaid = money.New(d.prepaid, given.Pounds)
-	d.content.RoundingAmount = money.New(d.rounding, given.Pounds)
+	d.content.Prepaid = money.New(d.prepaid, d.currency)
+	d.content.RoundingAmount = money.New(d.rounding, d.currency)
 	if rapid.IntRange(0, 3).Draw(r, "supplied") == 0 {
 		d.content.SupplyDate = someDate(r, m)
 	}
@@ -166,7 +170,7 @@ func (m *machine) someDocument(r *rapid.T) *document {
 
 // may says whether the model lets the document be id's.
 func (m *machine) may(id uuid.UUID, d *document) bool {
-	return m.model.customers[d.customer] != "" && d.sound() && m.model.deductible(d, "") && m.model.referable(id, d.content.Reference)
+	return m.model.customers[d.customer] != "" && d.sound() && (d.currency != given.Pounds || d.content.Exchange.IsZero()) && m.model.deductible(d, "") && m.model.referable(id, d.content.Reference)
 }
 
 func (m *machine) register(r *rapid.T) {
@@ -251,9 +255,14 @@ func (m *machine) discard(r *rapid.T) {
 func (m *machine) issue(r *rapid.T) {
 	name, date := m.draftOf(r, true), someDate(r, m)
 	d := m.model.drafts[name]
+	c := &invoice.Issue{ID: name, Date: date}
 	may := d != nil && d.approved && m.model.deductible(d, date) &&
 		m.model.datable(series.Invoice, date, domain.DateOf(m.book.Now), false)
-	if changes := m.do(r, &invoice.Issue{ID: name, Date: date}, may); changes != nil {
+	if may {
+		c.Exchange = rapid.SampledFrom([]exchange.Rate{{}, someExchange(r, d.currency)}).Draw(r, "exchange")
+		may = rated(d.currency, cmp.Or(c.Exchange, d.content.Exchange))
+	}
+	if changes := m.do(r, c, may); changes != nil {
 		m.issuedAs(r, changes, name, d, date, false)
 	}
 }
@@ -261,7 +270,7 @@ func (m *machine) issue(r *rapid.T) {
 func (m *machine) enter(r *rapid.T) {
 	name, d, date := id(r, documents), m.someDocument(r), someDate(r, m)
 	imported := rapid.Bool().Draw(r, "imported")
-	may := !m.model.used(name) && m.may(name, d) && m.model.deductible(d, date) &&
+	may := !m.model.used(name) && m.may(name, d) && rated(d.currency, d.content.Exchange) && m.model.deductible(d, date) &&
 		m.model.datable(series.Invoice, date, domain.DateOf(m.book.Now), imported)
 	c := &invoice.Enter{ID: name, Content: d.content, Date: date, Imported: imported}
 	if changes := m.do(r, c, may); changes != nil {
@@ -340,13 +349,16 @@ func (m *machine) creditAllOfIt(r *rapid.T) {
 
 func (m *machine) creditInvoice(r *rapid.T, c *credit.Issue, lines []line, gross bool) {
 	d := m.model.issued[c.Invoice]
-	buyer := given.ID("ada")
+	buyer, currency := given.ID("ada"), given.Pounds
 	if d != nil {
-		buyer = d.customer
+		buyer, currency = d.customer, d.currency
 	}
-	c.Content = contentOf(buyer, lines, gross)
+	if rapid.IntRange(0, 19).Draw(r, "other currency") == 0 {
+		currency = m.someCurrency(r)
+	}
+	c.Content = contentOf(buyer, currency, lines, gross)
 	var back map[deducted]sums
-	gives := d != nil
+	gives := d != nil && d.currency == currency
 	if gives {
 		back, gives = d.givesBack(lines, gross)
 	}
@@ -394,18 +406,19 @@ func (m *machine) creditedAs(r *rapid.T, c *credit.Issue, changes []domain.Chang
 		left.net -= s.Taxable.Minor()
 		left.tax -= s.Tax.Minor()
 	}
-	m.model.give(credit.Stream(c.ID), d.customer, e.Excess.Minor(), c.Date)
+	m.model.give(credit.Stream(c.ID), d.customer, e.Excess, c.Date)
 }
 
 func (m *machine) onAccount(r *rapid.T) {
 	lines, gross := someLines(r, -2), rapid.Bool().Draw(r, "gross")
 	c := &credit.Issue{
-		ID: id(r, notes), Content: contentOf(id(r, buyers), lines, gross),
+		ID: id(r, notes), Content: contentOf(id(r, buyers), m.someCurrency(r), lines, gross),
 		Date: someDate(r, m), Imported: rapid.Bool().Draw(r, "imported"),
 		Reason: rapid.SampledFrom([]string{"goodwill", "goodwill", ""}).Draw(r, "reason"),
 	}
+	c.Content.Exchange = someExchange(r, c.Content.Currency)
 	all := byRate(lines, gross)
-	may := len(lines) > 0 && c.Reason != "" && !m.model.notes[c.ID] && m.model.customers[c.Content.Customer] != "" &&
+	may := len(lines) > 0 && c.Reason != "" && rated(c.Content.Currency, c.Content.Exchange) && !m.model.notes[c.ID] && m.model.customers[c.Content.Customer] != "" &&
 		m.model.datable(series.Credit, c.Date, domain.DateOf(m.book.Now), c.Imported) && total(all) > 0
 	for _, s := range all {
 		may = may && s.net >= 0
@@ -416,7 +429,7 @@ func (m *machine) onAccount(r *rapid.T) {
 		if want := m.model.number(series.Credit, c.Date, c.Imported); e.Number != want || e.Excess.Minor() != total(all) {
 			r.Fatalf("number %s of %s, want %s of %d", e.Number, e.Excess, want, total(all))
 		}
-		m.model.give(credit.Stream(c.ID), c.Content.Customer, e.Excess.Minor(), c.Date)
+		m.model.give(credit.Stream(c.ID), c.Content.Customer, e.Excess, c.Date)
 	}
 }
 

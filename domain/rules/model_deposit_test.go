@@ -52,7 +52,7 @@ func (m *model) deductible(d *document, date domain.Date) bool {
 			continue
 		}
 		of, key := m.issued[l.deducts], deducted{l.deducts, l.rate}
-		if d.deposit || of == nil || !of.deposit || of.customer != d.customer || seen[key] || of.left[l.rate] == nil || l.pence == 0 {
+		if d.deposit || of == nil || !of.deposit || of.customer != d.customer || of.currency != d.currency || seen[key] || of.left[l.rate] == nil || l.pence == 0 {
 			return false
 		}
 		seen[key] = true

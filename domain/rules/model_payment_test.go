@@ -7,12 +7,14 @@ import (
 
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/invoice"
+	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/tax"
 )
 
 // fund is a payment, or the excess of a credit note, as the model has it.
 type fund struct {
 	customer        uuid.UUID
+	currency        money.Currency
 	amount, free    int64
 	uses            map[domain.StreamID]use
 	refunded, drawn int64
@@ -29,9 +31,9 @@ type use struct {
 }
 
 // give makes funds of what a payment or credit note brought.
-func (m *model) give(source domain.StreamID, customer uuid.UUID, amount int64, date domain.Date) {
+func (m *model) give(source domain.StreamID, customer uuid.UUID, amount money.Amount, date domain.Date) {
 	m.funds[source] = &fund{
-		customer: customer, amount: amount, free: amount, uses: map[domain.StreamID]use{},
+		customer: customer, currency: amount.Currency(), amount: amount.Minor(), free: amount.Minor(), uses: map[domain.StreamID]use{},
 		since: date, last: date, order: len(m.funds),
 	}
 }
@@ -62,12 +64,12 @@ func (m *model) allocate(source, target domain.StreamID, amount int64, date doma
 	case f == nil || f.reversed:
 		return 0, false
 	case target.Kind == domain.KindInvoice:
-		if d == nil || d.customer != f.customer || date < d.date || date < d.reopened {
+		if d == nil || d.customer != f.customer || d.currency != f.currency || date < d.date || date < d.reopened {
 			return 0, false
 		}
 		owed = d.open + d.off
 	default:
-		if claimed == nil || !claimed.reversed || claimed.customer != f.customer || date < claimed.claimSince {
+		if claimed == nil || !claimed.reversed || claimed.customer != f.customer || claimed.currency != f.currency || date < claimed.claimSince {
 			return 0, false
 		}
 		owed = claimed.claim

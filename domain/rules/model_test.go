@@ -36,6 +36,7 @@ type model struct {
 type document struct {
 	content  invoice.Content
 	customer uuid.UUID
+	currency money.Currency
 	lines    []line
 	gross    bool
 	prepaid  int64
@@ -134,6 +135,9 @@ func (d *document) due() int64 { return total(byRate(d.lines, d.gross)) + d.roun
 // sound says whether the document may be.
 func (d *document) sound() bool {
 	gross := total(byRate(d.lines, d.gross))
+	if unit := map[int]int64{0: 1, 2: 100, 3: 1000}[d.currency.Exponent()]; abs(d.rounding) >= unit {
+		return false
+	}
 	return len(d.lines) > 0 && gross >= 0 && d.prepaid >= 0 && gross+d.rounding >= 0 && d.due() >= 0
 }
 
@@ -198,8 +202,8 @@ func (d *document) creditable(lines []line, gross bool) (may, sure bool) {
 	return value, true
 }
 
-func (l line) invoiceLine() invoice.Line {
-	made := given.Line("1", money.New(l.pence, given.Pounds).String(), l.rate)
+func (l line) invoiceLine(c money.Currency) invoice.Line {
+	made := given.Line("1", money.New(l.pence, c).String(), l.rate)
 	made.Deducts = l.deducts
 	made.Quantity = given.Number(fmt.Sprintf("%s%d.%d", sign(l.tenths), abs(l.tenths)/10, abs(l.tenths)%10))
 	return made
@@ -214,10 +218,10 @@ func sign(n int64) string {
 
 func abs(n int64) int64 { return max(n, -n) }
 
-func contentOf(customer uuid.UUID, lines []line, gross bool) invoice.Content {
-	c := invoice.Content{Customer: customer, Currency: given.Pounds, PricesIncludeTax: gross}
+func contentOf(customer uuid.UUID, currency money.Currency, lines []line, gross bool) invoice.Content {
+	c := invoice.Content{Customer: customer, Currency: currency, PricesIncludeTax: gross}
 	for _, l := range lines {
-		c.Lines = append(c.Lines, l.invoiceLine())
+		c.Lines = append(c.Lines, l.invoiceLine(currency))
 	}
 	return c
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/domain/credit"
 	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/funds"
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/money"
@@ -276,6 +277,8 @@ func (b *batch) sell(p place, number int64, entry account.Entry) error {
 	}
 	return nil
 }
+
+func worthIn(w exchange.Worth) worth { return worthOf(w.Amount, w.Base) }
 
 func worthOf(amount, base money.Amount) worth { return worth{amount.Minor(), base.Minor()} }
 

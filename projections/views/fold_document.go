@@ -94,8 +94,8 @@ func (b *batch) foldCredit(p place, e *credit.Issued) error {
 	d.number, d.reference = e.Number, e.Content.Reference
 	d.date, d.imported = e.Date, e.Imported
 	d.customer, d.invoice, d.deposit = e.Content.Customer, e.Invoice, e.Content.Deposit
-	if e.Excess.Sign() > 0 {
-		b.funds[d.seq] = newFunds(worthOf(e.Excess, e.Excess))
+	if _, excess := e.Shares(); excess.Amount.Sign() > 0 {
+		b.funds[d.seq] = newFunds(worthIn(excess))
 	}
 	if e.Personal != nil {
 		d.name = buyerName(e.Personal.Buyer)

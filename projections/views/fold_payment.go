@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/funds"
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/money"
@@ -53,7 +54,7 @@ func (b *batch) foldPayment(p place, e *payment.Received) error {
 	d.customer, d.name = e.Customer, who.name()
 	d.reference, d.date = e.Reference, e.Date
 	d.amounts(e.Amount.Currency(), e.Amount, money.Zero(e.Amount.Currency()), e.Amount, e.Amount)
-	b.funds[d.seq] = newFunds(worthOf(e.Amount, e.Amount))
+	b.funds[d.seq] = newFunds(worthIn(exchange.Of(e.Amount, e.Base)))
 	return b.keep(d, p)
 }
 
@@ -75,15 +76,15 @@ func (b *batch) foldFunds(p place) error {
 	}
 	switch e := p.event.Event.(type) {
 	case *funds.Allocated:
-		return b.use(d, row, e.Target, worthOf(e.Amount, e.Amount), e.Date)
+		return b.use(d, row, e.Target, worthIn(e.Funds()), e.Date)
 	case *funds.Released:
-		return b.use(d, row, e.Target, worthOf(e.Amount, e.Amount).negated(), e.Date)
+		return b.use(d, row, e.Target, worthIn(e.Funds()).negated(), e.Date)
 	case *funds.Refunded:
-		if err = row.free.add(worthOf(e.Amount, e.Amount).negated()); err == nil {
+		if err = row.free.add(worthIn(e.Funds()).negated()); err == nil {
 			row.refunded, err = add(row.refunded, e.Amount.Minor())
 		}
 	case *funds.Drawn:
-		if err = row.free.add(worthOf(e.Amount, e.Amount).negated()); err == nil {
+		if err = row.free.add(worthIn(e.Funds()).negated()); err == nil {
 			row.drawn, err = add(row.drawn, e.Amount.Minor())
 		}
 	}

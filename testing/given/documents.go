@@ -12,6 +12,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/domain/credit"
 	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/funds"
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/money"
@@ -44,6 +45,15 @@ func Number(text string) money.Decimal { return fixed(money.ParseDecimal(text)) 
 
 // Rate is a tax rate, written like "S 20".
 func Rate(text string) tax.Rate { return fixed(tax.ParseRate(text)) }
+
+// Euros is a currency that is not the book's.
+var Euros = fixed(money.ParseCurrency("EUR"))
+
+// EUR is an amount in euros, written like "12.50".
+func EUR(text string) money.Amount { return fixed(money.ParseAmount(text, Euros)) }
+
+// Exchange is a rate of exchange as the ECB gives it, written like "0.8567".
+func Exchange(rate string) exchange.Rate { return exchange.Rate{Rate: Number(rate), Source: "ECB"} }
 
 // fixed serves values that are written into tests: a wrong one is a mistake of
 // the test.
