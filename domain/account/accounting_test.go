@@ -15,6 +15,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain/credit"
 	"github.com/daybook-ledger/daybook/domain/funds"
 	"github.com/daybook-ledger/daybook/domain/invoice"
+	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/payment"
 	"github.com/daybook-ledger/daybook/testing/given"
 )
@@ -41,7 +42,7 @@ func share(target domain.StreamID, amount string) []payment.Share {
 // example is a book in which every event that posts happens.
 func example() []step {
 	i, j := invoice.Stream(given.ID("i")), invoice.Stream(given.ID("j"))
-	p, q := payment.Stream(given.ID("p")), payment.Stream(given.ID("q"))
+	p, q, euros := payment.Stream(given.ID("p")), payment.Stream(given.ID("q")), payment.Stream(given.ID("s"))
 	day := func(n int) domain.Date { return given.Today.AddDays(n) }
 	lines := []invoice.Line{given.Line("1", "100", "S 20"), given.Line("1", "10.01", "Z 0")}
 	elsewhere := given.Content("ada", lines...)
@@ -77,6 +78,11 @@ func example() []step {
 		{"The deposit is credited as far as it is not deducted.", given.Credit("f", "l", "ada", given.Line("1", "40", "S 20"))},
 		{"The invoice is credited whole, and gives back what it deducted.", back},
 		{"The credit note on account is used for an invoice.", &payment.Allocate{Source: credit.Stream(given.ID("d")), Allocations: share(invoice.Stream(given.ID("k")), ""), Date: day(6)}},
+		{"An invoice of 120.00 EUR at 0.8567: 100.00 and 20.00 of tax.", foreign("n", "EUR", "0.8567", sale())},
+		{"A payment of 150.00 EUR, on a day when they are worth 0.86, pays it.", paid("s", "EUR", "150", "0.86", "n")},
+		{"20.00 EUR of the allocation is taken back, and with it that part of the gain.", &payment.Unallocate{Source: euros, Allocations: []payment.Share{{Target: invoice.Stream(given.ID("n")), Amount: given.EUR("20")}}, Date: day(1)}},
+		{"30.00 EUR of the payment is paid back, on a day when they are worth 0.88.", &payment.Refund{Source: euros, Customer: given.ID("ada"), Amount: given.EUR("30"), Exchange: given.Exchange("0.88"), Date: day(2)}},
+		{"A credit note on the invoice, of 10.00 EUR and its tax, at the invoice's rate: 12.00 EUR of what is open again.", creditIn("EUR", "g", "n", given.Line("1", "10", "S 20"))},
 	}
 }
 
@@ -153,15 +159,12 @@ func TestAccounting(t *testing.T) {
 func tell(out *bytes.Buffer, event domain.Event, e account.Entry) {
 	name, date := "`"+event.EventType()+"`", string(e.Date)
 	for _, p := range e.Postings {
-		debit, credited := p.Amount.String(), ""
-		if p.Amount.Sign() < 0 {
-			debit, credited = "", strings.TrimPrefix(p.Amount.String(), "-")
-		}
+		debit, credited := sides(p)
 		text := string(p.Account)
 		switch {
 		case p.Tax != nil:
 			text += fmt.Sprintf(" (%s on %s)", p.Tax.Rate, p.Tax.Taxable)
-			if p.Amount.IsZero() {
+			if p.Amount.IsZero() && p.Base.IsZero() {
 				debit, credited = "", p.Amount.String()
 			}
 		case p.Item.Kind == domain.KindPayment:
@@ -172,11 +175,32 @@ func tell(out *bytes.Buffer, event domain.Event, e account.Entry) {
 	}
 }
 
+// sides gives a posting's amount on its side; in another currency than the book's
+// with that, and with its worth.
+func sides(p account.Posting) (debit, credited string) {
+	text := func(a money.Amount) string { return strings.TrimPrefix(a.String(), "-") }
+	amount, below := text(p.Amount), p.Amount.Sign() < 0
+	switch {
+	case p.Amount.Currency() == p.Base.Currency():
+	case p.Amount.IsZero():
+		amount, below = text(p.Base), p.Base.Sign() < 0
+	default:
+		amount = fmt.Sprintf("%s %s = %s", amount, p.Amount.Currency(), text(p.Base))
+	}
+	if below {
+		return "", amount
+	}
+	return amount, ""
+}
+
 const accountingHead = `# Accounting
 
 What each event posts. This page is written by a test from the code: ` + "`go test ./domain/account -update`" + `.
 
-- Every entry balances in each currency; a decision whose entries do not is never written.
+- Every entry balances in each currency, and by what its amounts are worth in the book's; a decision whose entries do not is never written.
+- An amount in another currency is worth what it is at the rate of its document, or of the day of its payment, rounded once. From then on its worth goes where it goes: a part takes the same part of the worth, the last part all that is left. Below, ` + "`120.00 EUR = 102.80`" + ` is both.
+- What a payment is worth and what it pays was worth when it was invoiced differ: ` + "`exchange-gain`" + ` and ` + "`exchange-loss`" + ` take the difference, which has no amount in the other currency. Money that is paid out, or taken back by the bank, leaves at the rate of its day.
+- ` + "`rounding`" + ` also takes the cents of converting each part of a document by itself.
 - ` + "`receivables`" + ` is the sum of all open items: what is open of invoices, and what reversed payments left to be paid back.
 - ` + "`customer-credit`" + ` is the sum of what is free of payments and of credit notes' excesses. Money that is received goes there first, and from there to what it is allocated to.
 - ` + "`tax-payable`" + ` is the tax report: sales, less credit notes, less the relief on what was written off, plus what of that came back.
