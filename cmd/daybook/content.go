@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/tax"
@@ -21,6 +22,7 @@ type contentFlags struct {
 	from, customer, tax, due, supply, reference, note, terms, prepaid, rounding string
 	lines, exemptions, deduct                                                   []string
 	gross, deposit                                                              bool
+	exchange                                                                    exchangeFlags
 }
 
 func (f *contentFlags) add(cmd *cobra.Command, payable bool) {
@@ -34,6 +36,7 @@ func (f *contentFlags) add(cmd *cobra.Command, payable bool) {
 	flags.StringVar(&f.supply, "supply-date", "", "the `DATE` of supply, if it is not that of issue")
 	flags.StringVar(&f.reference, "reference", "", "the document's `NAME` in another system: ext:NAME finds it")
 	flags.StringVar(&f.note, "note", "", "a `TEXT` for the reader")
+	f.exchange.add(cmd, "the book's, or that of the invoice")
 	if !payable {
 		return
 	}
@@ -54,14 +57,20 @@ type document struct {
 // build makes the content: of the file, or else of base, with what the flags
 // say in place. The customer stays unset where nobody names one.
 func (f *contentFlags) build(ctx context.Context, s *session, cmd *cobra.Command, base document) (document, error) {
-	currency, err := s.currency(ctx)
+	own, err := s.currency(ctx)
 	if err != nil {
 		return base, err
 	}
 	d, name := base, f.customer
-	d.Currency = currency
+	if d.Currency.IsZero() {
+		d.Currency = own
+	}
 	if f.from != "" {
 		file, err := s.app.readContent(f.from)
+		if err != nil {
+			return d, err
+		}
+		currency, err := file.currency(d.Currency)
 		if err != nil {
 			return d, err
 		}
@@ -85,10 +94,32 @@ func (f *contentFlags) build(ctx context.Context, s *session, cmd *cobra.Command
 		}
 		d.Customer = customer.ID
 	}
+	if err := f.rated(&d.Content, own); err != nil {
+		return d, err
+	}
 	if err := f.replace(cmd, &d); err != nil || !cmd.Flags().Changed("deduct") {
 		return d, err
 	}
 	return d, s.deduct(ctx, &d, f.deduct)
+}
+
+// rated puts the currency and its rate in place, as the flags say. The book's own
+// needs none.
+func (f *contentFlags) rated(c *invoice.Content, own money.Currency) (err error) {
+	before := c.Currency
+	if c.Currency, err = f.exchange.currencyOr(c.Currency); err != nil {
+		return err
+	}
+	rate, err := f.exchange.exchange()
+	switch {
+	case err != nil:
+		return err
+	case !rate.IsZero():
+		c.Exchange = rate
+	case c.Currency == own || c.Currency != before:
+		c.Exchange = exchange.Rate{}
+	}
+	return nil
 }
 
 // replace puts what the flags say in place.

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/tax"
@@ -23,6 +24,8 @@ const maxContent = 64 << 20
 // docs/CLI.md describes it.
 type contentFile struct {
 	Customer         string           `json:"customer"`
+	Currency         string           `json:"currency"`
+	Exchange         *fileExchange    `json:"exchange"`
 	PricesIncludeTax bool             `json:"prices_include_tax"`
 	Deposit          bool             `json:"deposit"`
 	Tax              string           `json:"tax"`
@@ -36,6 +39,13 @@ type contentFile struct {
 	Reference        string           `json:"reference"`
 	Note             string           `json:"note"`
 	Terms            string           `json:"terms"`
+}
+
+// fileExchange is the rate of another currency than the book's.
+type fileExchange struct {
+	Rate   numeral `json:"rate"`
+	Source string  `json:"source"`
+	Date   string  `json:"date"`
 }
 
 type fileLine struct {
@@ -121,11 +131,31 @@ func parseContent(text []byte) (*contentFile, error) {
 	return &f, nil
 }
 
+// currency is the file's, or else another.
+func (f *contentFile) currency(other money.Currency) (money.Currency, error) {
+	if f.Currency == "" {
+		return other, nil
+	}
+	return money.ParseCurrency(f.Currency)
+}
+
+// rate is the file's rate, none where it has none.
+func (e *fileExchange) rate() (exchange.Rate, error) {
+	if e == nil {
+		return exchange.Rate{}, nil
+	}
+	flags := exchangeFlags{rate: string(e.Rate), source: e.Source, date: e.Date}
+	return flags.exchange()
+}
+
 // content converts what the file says; the customer, its name, is not looked up.
 func (f *contentFile) content(currency money.Currency) (c invoice.Content, text *invoice.Text, err error) {
 	c = invoice.Content{
 		Currency: currency, PricesIncludeTax: f.PricesIncludeTax, Deposit: f.Deposit, Exemptions: f.Exemptions,
 		SupplyDate: domain.Date(f.SupplyDate), Reference: f.Reference,
+	}
+	if c.Exchange, err = f.Exchange.rate(); err != nil {
+		return c, nil, err
 	}
 	var rate tax.Rate
 	if f.Tax != "" {

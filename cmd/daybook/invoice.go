@@ -174,13 +174,6 @@ func (s *session) drafted(ctx context.Context, found views.Summary) (document, u
 
 // docCommand is a command that changes one invoice and needs nothing else.
 func (a *app) docCommand(use, short, verb string, command func(s *session, found views.Summary) (domain.Command, error)) *cobra.Command {
-	return a.docCommandIn(use, short, verb, func(_ context.Context, s *session, found views.Summary) (domain.Command, error) {
-		return command(s, found)
-	})
-}
-
-// docCommandIn is docCommand for one that asks the book for more.
-func (a *app) docCommandIn(use, short, verb string, command func(ctx context.Context, s *session, found views.Summary) (domain.Command, error)) *cobra.Command {
 	return changing(&cobra.Command{
 		Use: use + " DOCUMENT", Short: short, Args: cobra.ExactArgs(1),
 		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, args []string) error {
@@ -188,7 +181,7 @@ func (a *app) docCommandIn(use, short, verb string, command func(ctx context.Con
 			if err != nil {
 				return err
 			}
-			c, err := command(ctx, s, found)
+			c, err := command(s, found)
 			if err != nil {
 				return err
 			}
@@ -206,12 +199,18 @@ func (a *app) invoiceApprove() *cobra.Command {
 
 func (a *app) invoiceIssue() *cobra.Command {
 	var date string
+	var f exchangeFlags
 	cmd := a.docCommand("issue", "Issue an approved draft: it gets its number, and changes no more", "Issued",
 		func(s *session, found views.Summary) (domain.Command, error) {
 			day, err := s.app.issueDate(date)
-			return &invoice.Issue{ID: found.ID, Date: day}, err
+			if err != nil {
+				return nil, err
+			}
+			rate, err := f.exchange()
+			return &invoice.Issue{ID: found.ID, Date: day, Exchange: rate}, err
 		})
 	cmd.Flags().StringVar(&date, "date", "", "the `DATE` of issue (default today)")
+	f.add(cmd, "")
 	return cmd
 }
 

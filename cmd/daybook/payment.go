@@ -93,8 +93,8 @@ func payer(p views.Payment) string {
 	return p.CustomerName
 }
 
-// shares reads --invoice flags: NAME, or NAME=AMOUNT.
-func (s *session) shares(ctx context.Context, texts []string) ([]payment.Share, error) {
+// shares reads --invoice flags: NAME, or NAME=AMOUNT in the currency of the money.
+func (s *session) shares(ctx context.Context, texts []string, currency money.Currency) ([]payment.Share, error) {
 	var all []payment.Share
 	for _, text := range texts {
 		name, amount, given := cutLast(text)
@@ -104,7 +104,7 @@ func (s *session) shares(ctx context.Context, texts []string) ([]payment.Share, 
 		}
 		share := payment.Share{Target: found}
 		if given {
-			if share.Amount, err = s.amount(ctx, amount); err != nil {
+			if share.Amount, err = numeral(amount).amount(currency); err != nil {
 				return nil, err
 			}
 		}
@@ -140,15 +140,6 @@ func (s *session) item(ctx context.Context, name string) (domain.StreamID, error
 	return domain.StreamID{}, err
 }
 
-// amount reads an amount in the book's currency.
-func (s *session) amount(ctx context.Context, text string) (money.Amount, error) {
-	currency, err := s.currency(ctx)
-	if err != nil {
-		return money.Amount{}, err
-	}
-	return numeral(text).amount(currency)
-}
-
 // fundsNamed finds the payment or credit note that a person names.
 func (s *session) fundsNamed(ctx context.Context, name string) (views.Summary, error) {
 	v, err := s.views(ctx)
@@ -168,13 +159,17 @@ const (
 func (a *app) paymentReceive() *cobra.Command {
 	var buyer, sum, date, method, reference, text string
 	var invoices []string
+	var f exchangeFlags
 	cmd := changing(&cobra.Command{
 		Use:   "receive",
 		Short: "Enter a payment, and allocate it",
 		Long: `Enter a payment. What --invoice does not allocate is kept as the customer's
-credit. Without --customer it is the customer's of the first --invoice.`,
+credit. Without --customer it is the customer's of the first --invoice, and without
+--currency in the currency of that. A payment in another currency than the book's
+needs the rate of its day, and pays what is in the same currency.`,
 		Example: `  daybook payment receive --amount 120 --invoice INV-00007 --method bank --reference TX-4711
-  daybook payment receive --customer "Ada Lovelace" --amount 200 --invoice INV-00007=50 --invoice INV-00009`,
+  daybook payment receive --customer "Ada Lovelace" --amount 200 --invoice INV-00007=50 --invoice INV-00009
+  daybook payment receive --amount 120 --currency EUR --rate 0.86 --rate-source ECB --invoice INV-00012`,
 		Args: cobra.NoArgs,
 		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, _ []string) error {
 			day, err := a.issueDate(date)
@@ -182,10 +177,17 @@ credit. Without --customer it is the customer's of the first --invoice.`,
 				return err
 			}
 			c := &payment.Receive{ID: s.newID(), Date: day, Method: method, Reference: reference, Personal: reading(text)}
-			if c.Amount, err = s.amount(ctx, sum); err != nil {
+			currency, err := s.paidIn(ctx, &f, invoices)
+			if err != nil {
 				return err
 			}
-			if c.Allocations, err = s.shares(ctx, invoices); err != nil {
+			if c.Amount, err = numeral(sum).amount(currency); err != nil {
+				return err
+			}
+			if c.Exchange, err = f.exchange(); err != nil {
+				return err
+			}
+			if c.Allocations, err = s.shares(ctx, invoices, currency); err != nil {
 				return err
 			}
 			if c.Customer, err = s.payer(ctx, buyer, invoices); err != nil {
@@ -196,7 +198,8 @@ credit. Without --customer it is the customer's of the first --invoice.`,
 	})
 	flags := cmd.Flags()
 	flags.StringVar(&buyer, "customer", "", "who paid: a `NAME`, the beginning of an id, or ext:REFERENCE")
-	flags.StringVar(&sum, "amount", "", "the `AMOUNT`, in the book's currency")
+	flags.StringVar(&sum, "amount", "", "the `AMOUNT` that came in")
+	f.add(cmd, "that of the first --invoice, or the book's")
 	flags.StringArrayVar(&invoices, "invoice", nil, useInvoice)
 	flags.StringVar(&date, "date", "", fmt.Sprintf(useDate, "of the payment and its allocations"))
 	flags.StringVar(&method, "method", "", useMethod)
@@ -278,7 +281,11 @@ invoice, by the payment.`,
 			if err != nil {
 				return err
 			}
-			shares, err := s.shares(ctx, invoices)
+			currency, err := money.ParseCurrency(found.Currency)
+			if err != nil {
+				return err
+			}
+			shares, err := s.shares(ctx, invoices, currency)
 			if err != nil {
 				return err
 			}
@@ -298,9 +305,12 @@ invoice, by the payment.`,
 
 func (a *app) paymentRefund() *cobra.Command {
 	var sum, date, method, text string
+	var f exchangeFlags
 	cmd := changing(&cobra.Command{
 		Use:   "refund PAYMENT",
 		Short: "Pay back what is free of a payment or credit note",
+		Long: `Pay back what is free of a payment or credit note, in its currency. In another
+currency than the book's that needs the rate of the day.`,
 		Example: `  daybook payment refund ext:TX-4711 --amount 20 --method bank
   daybook payment refund CN-00002`,
 		Args: cobra.ExactArgs(1),
@@ -314,8 +324,11 @@ func (a *app) paymentRefund() *cobra.Command {
 				return err
 			}
 			c := &payment.Refund{Source: idOf(found), Customer: found.Customer, Date: day, Method: method, Personal: reading(text)}
+			if c.Exchange, err = f.exchange(); err != nil {
+				return err
+			}
 			if sum != "" {
-				if c.Amount, err = s.amount(ctx, sum); err != nil {
+				if c.Amount, err = amountIn(found.Currency, sum); err != nil {
 					return err
 				}
 			}
@@ -324,6 +337,7 @@ func (a *app) paymentRefund() *cobra.Command {
 	})
 	flags := cmd.Flags()
 	flags.StringVar(&sum, "amount", "", "the `AMOUNT` (default all that is free)")
+	f.add(cmd, "")
 	flags.StringVar(&date, "date", "", fmt.Sprintf(useDate, "of the refund"))
 	flags.StringVar(&method, "method", "", useMethod)
 	flags.StringVar(&text, "text", "", useText)
@@ -332,11 +346,14 @@ func (a *app) paymentRefund() *cobra.Command {
 
 func (a *app) paymentReverse() *cobra.Command {
 	var date, reason string
+	var f exchangeFlags
 	cmd := changing(&cobra.Command{
 		Use:   "reverse PAYMENT",
 		Short: "Take a payment back: a bank return, or a chargeback",
 		Long: `Take a payment back whole. What it paid is open again; what was refunded of it, or
-drawn on as the prepaid amount of an invoice, is to be paid back by the customer.`,
+drawn on as the prepaid amount of an invoice, is to be paid back by the customer.
+In another currency than the book's it is taken back at its own rate, unless --rate
+says at which the bank did.`,
 		Example: `  daybook payment reverse ext:TX-4711 --reason "Returned by the bank"`,
 		Args:    cobra.ExactArgs(1),
 		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, args []string) error {
@@ -348,10 +365,15 @@ drawn on as the prepaid amount of an invoice, is to be paid back by the customer
 			if err != nil {
 				return err
 			}
-			return s.enterFunds(ctx, "Reversed", &payment.Reverse{ID: found.ID, Date: day, Reason: reason})
+			rate, err := f.exchange()
+			if err != nil {
+				return err
+			}
+			return s.enterFunds(ctx, "Reversed", &payment.Reverse{ID: found.ID, Date: day, Exchange: rate, Reason: reason})
 		}),
 	})
 	cmd.Flags().StringVar(&date, "date", "", fmt.Sprintf(useDate, "of the reversal"))
+	f.add(cmd, "")
 	cmd.Flags().StringVar(&reason, "reason", "", "why, a `TEXT` that is kept for ever and should name no person")
 	return cmd
 }
@@ -477,6 +499,16 @@ func tellPayment(w io.Writer, p *views.PaymentDetail) {
 		}
 	}
 	sums.write(w)
+	if b := p.Base; b != nil {
+		fmt.Fprintf(w, "\n%s\n", rateText(p.Exchange, p.Currency, b.Currency))
+		worth := newTable("", ">")
+		for _, row := range [][2]string{{"Amount", b.Amount}, {"Free", b.Free}, {"To be paid back", b.Open}} {
+			if strings.Trim(row[1], "0.") != "" {
+				worth.add(row[0], row[1], b.Currency)
+			}
+		}
+		worth.write(w)
+	}
 	tellAllocations(w, "Allocated to", p.Allocations, p.Currency)
 	tellAllocations(w, "Paid back with", p.Payments, p.Currency)
 }
@@ -500,15 +532,15 @@ func tellAllocations(w io.Writer, heading string, all []views.Allocation, curren
 
 func (a *app) invoiceWriteOff() *cobra.Command {
 	var sum, date, reason string
-	cmd := a.docCommandIn("write-off", "Give up what is open of an invoice, tax included", "Wrote off",
-		func(ctx context.Context, s *session, found views.Summary) (domain.Command, error) {
+	cmd := a.docCommand("write-off", "Give up what is open of an invoice, tax included", "Wrote off",
+		func(s *session, found views.Summary) (domain.Command, error) {
 			day, err := s.app.issueDate(date)
 			if err != nil {
 				return nil, err
 			}
 			c := &invoice.WriteOff{ID: found.ID, Date: day, Reason: reason}
 			if sum != "" {
-				c.Amount, err = s.amount(ctx, sum)
+				c.Amount, err = amountIn(found.Currency, sum)
 			}
 			return c, err
 		})

@@ -20,11 +20,13 @@ func (a *app) reportCommand() *cobra.Command {
 		a.trialBalance(), a.journal(), a.taxReport(), a.openItems())
 }
 
-// trialBalanceJSON is the stable form of the trial balance: the book has one
-// currency.
+// trialBalanceJSON is the stable form of the trial balance: the accounts in the
+// book's currency.
 type trialBalanceJSON struct {
 	Accounts []accountJSON `json:"accounts"`
 	Currency string        `json:"currency"`
+	// Currencies are the accounts in each currency, where there are others.
+	Currencies []views.AccountBalance `json:"currencies,omitempty"`
 }
 
 type accountJSON struct {
@@ -53,8 +55,11 @@ func (a *app) trialBalance() *cobra.Command {
 				return err
 			}
 			answer := trialBalanceJSON{Accounts: []accountJSON{}, Currency: balance.Currency}
-			for _, b := range balance.Accounts {
+			for _, b := range balance.InBase {
 				answer.Accounts = append(answer.Accounts, accountJSON{b.Account, b.Debit, b.Credit})
+			}
+			if mixed(balance) {
+				answer.Currencies = balance.Accounts
 			}
 			return a.answer(answer, func(w io.Writer) { tellTrialBalance(w, balance) })
 		}),
@@ -63,14 +68,31 @@ func (a *app) trialBalance() *cobra.Command {
 	return cmd
 }
 
+// mixed reports whether there are amounts in other currencies than the book's.
+func mixed(b views.TrialBalance) bool {
+	return slices.ContainsFunc(b.Totals, func(t views.Totals) bool { return t.Currency != b.Currency })
+}
+
 func tellTrialBalance(w io.Writer, b views.TrialBalance) {
 	t := newTable("ACCOUNT", ">DEBIT", ">CREDIT", "")
+	if !mixed(b) {
+		for _, row := range b.Accounts {
+			t.add(row.Name, blankZero(row.Debit), blankZero(row.Credit), row.Currency)
+		}
+		for _, row := range b.Totals {
+			t.add("", row.Debit, row.Credit, row.Currency)
+		}
+		t.write(w)
+		return
+	}
+	t = newTable("ACCOUNT", ">DEBIT", ">CREDIT", "", ">DEBIT "+b.Currency, ">CREDIT "+b.Currency)
 	for _, row := range b.Accounts {
-		t.add(row.Name, blankZero(row.Debit), blankZero(row.Credit), row.Currency)
+		t.add(row.Name, blankZero(row.Debit), blankZero(row.Credit), row.Currency, blankZero(row.DebitBase), blankZero(row.CreditBase))
 	}
 	for _, row := range b.Totals {
-		t.add("", row.Debit, row.Credit, row.Currency)
+		t.add("", row.Debit, row.Credit, row.Currency, "", "")
 	}
+	t.add("", "", "", "", b.Base.Debit, b.Base.Credit)
 	t.write(w)
 }
 

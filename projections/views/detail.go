@@ -35,10 +35,14 @@ type Document struct {
 	// charged.
 	Breakdown  []Subtotal `json:"breakdown"`
 	LinesTotal string     `json:"lines_total"`
-	Allowances string     `json:"allowances"`
-	Charges    string     `json:"charges"`
-	Prepaid    string     `json:"prepaid"`
-	Rounding   string     `json:"rounding"`
+	// Exchange is the rate of a document in another currency than the book's, and
+	// Base its figures in the book's; a draft may be without, and has no figures.
+	Exchange   *Exchange `json:"exchange,omitempty"`
+	Base       *Base     `json:"base,omitempty"`
+	Allowances string    `json:"allowances"`
+	Charges    string    `json:"charges"`
+	Prepaid    string    `json:"prepaid"`
+	Rounding   string    `json:"rounding"`
 	// Credited is what credit notes took off an invoice.
 	Credited string `json:"credited,omitempty"`
 	// Applied is what a credit note took off its invoice, and Excess what it
@@ -194,6 +198,9 @@ func (doc *Document) fill(event domain.Event, row *document) error {
 			return err
 		}
 		doc.Credited = text(row.credited)
+		if doc.Base = baseOf(e.Base, e.Totals); doc.Base != nil {
+			doc.Base.Open = money.New(row.openBase, e.Base.Net.Currency()).String()
+		}
 	case *credit.Issued:
 		var personal credit.IssuedPersonal
 		if e.Personal != nil {
@@ -204,6 +211,10 @@ func (doc *Document) fill(event domain.Event, row *document) error {
 		doc.SupplyDate, doc.Erased = e.SupplyDate, personal.Buyer == nil
 		doc.InvoiceNumber, doc.Reason = e.InvoiceNumber, e.Reason
 		doc.Applied, doc.Excess = e.Applied.String(), e.Excess.String()
+		if e.Base != nil {
+			doc.Base = baseOf(&e.Base.Base, e.Totals)
+			doc.Base.Applied, doc.Base.Excess = e.Base.Applied.String(), e.Base.Excess.String()
+		}
 	default:
 		return damaged("the content of %s is a %s", row.stream, event.EventType())
 	}
@@ -215,6 +226,7 @@ func (doc *Document) content(c *invoice.Content, totals tax.Totals, text *invoic
 		text = new(invoice.Text)
 	}
 	doc.PricesIncludeTax, doc.SupplyDate = c.PricesIncludeTax, c.SupplyDate
+	doc.Exchange = exchangeOf(c.Exchange)
 	doc.Note, doc.Terms = text.Note, text.Terms
 	doc.Lines = make([]Line, len(c.Lines))
 	for i, l := range c.Lines {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/codec"
+	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/payment"
 	"github.com/daybook-ledger/daybook/projections"
 )
@@ -45,6 +46,10 @@ type PaymentDetail struct {
 	Method string `json:"method,omitempty"`
 	// Text is the reference text that stood on it; empty once erased.
 	Text string `json:"text,omitempty"`
+	// Exchange is the rate of another currency than the book's, and Base what the
+	// payment is worth in that.
+	Exchange *Exchange    `json:"exchange,omitempty"`
+	Base     *PaymentBase `json:"base,omitempty"`
 	// Allocations are what it is allocated to now.
 	Allocations []Allocation `json:"allocations"`
 	// Payments are what was paid back of it after its reversal.
@@ -81,7 +86,7 @@ func (q *Queries) Payments(ctx context.Context, f Filter) (PaymentPage, error) {
 	list := PaymentPage{Payments: make([]Payment, len(page.Documents)), Next: page.Next}
 	err = q.reader.Read(ctx, func(tx Tx) error {
 		for i, d := range page.Documents {
-			if _, list.Payments[i], err = readPayment(ctx, tx, payment.Stream(d.ID)); err != nil {
+			if _, _, list.Payments[i], err = readPayment(ctx, tx, payment.Stream(d.ID)); err != nil {
 				return err
 			}
 		}
@@ -101,19 +106,18 @@ func unknownPayment(name string) *projections.Fault {
 const documentWithFunds = `SELECT ` + documentColumns + `, ` + fundsColumns + ` FROM documents JOIN funds ON document = seq
 	WHERE id = $1 AND kind = $2`
 
-func readPayment(ctx context.Context, tx Tx, stream domain.StreamID) (row document, p Payment, err error) {
-	var f fundsRow
+func readPayment(ctx context.Context, tx Tx, stream domain.StreamID) (row document, f fundsRow, p Payment, err error) {
 	if err := row.scan(also{tx.QueryRowContext(ctx, documentWithFunds, stream.ID[:], string(stream.Kind)), f.into()}); err != nil {
 		if none, err := absent(err); !none {
-			return row, p, err
+			return row, f, p, err
 		}
-		return row, p, unknownPayment(stream.ID.String())
+		return row, f, p, unknownPayment(stream.ID.String())
 	}
 	text, err := decimals(row.currency)
 	if err != nil {
-		return row, p, err
+		return row, f, p, err
 	}
-	return row, Payment{
+	return row, f, Payment{
 		ID: stream.ID, Status: payment.Status(row.stage), Customer: row.customer, CustomerName: row.name,
 		Reference: row.reference, Date: row.date, Currency: row.currency, Amount: text(f.amount.amount),
 		Allocated: text(f.allocated()), Refunded: text(f.refunded), Drawn: text(f.drawn), Free: text(f.free.amount),
@@ -125,14 +129,16 @@ func readPayment(ctx context.Context, tx Tx, stream domain.StreamID) (row docume
 func (q *Queries) Payment(ctx context.Context, id uuid.UUID) (*PaymentDetail, error) {
 	p := new(PaymentDetail)
 	err := q.reader.Read(ctx, func(tx Tx) error {
-		row, summary, err := readPayment(ctx, tx, payment.Stream(id))
+		row, f, summary, err := readPayment(ctx, tx, payment.Stream(id))
 		if err != nil {
 			return err
 		}
 		p.Payment = summary
-		if p.Method, p.Text, err = readReceived(ctx, tx, row.seq); err != nil {
+		received, err := readReceived(ctx, tx, row.seq)
+		if err != nil {
 			return err
 		}
+		p.fill(received, row, f)
 		if p.Allocations, err = readUses(ctx, tx, row, targets); err != nil {
 			return err
 		}
@@ -145,27 +151,38 @@ func (q *Queries) Payment(ctx context.Context, id uuid.UUID) (*PaymentDetail, er
 	return p, nil
 }
 
-// readReceived gives what the event of a payment says and its row does not.
-func readReceived(ctx context.Context, tx Tx, seq int64) (method, text string, err error) {
+// fill adds what the event of a payment says and its row does not.
+func (p *PaymentDetail) fill(e *payment.Received, row document, f fundsRow) {
+	p.Method = e.Method
+	if e.Personal != nil {
+		p.Text = e.Personal.Text
+	}
+	if p.Exchange = exchangeOf(e.Exchange); e.Base == nil {
+		return
+	}
+	currency := e.Base.Currency()
+	text := func(minor int64) string { return money.New(minor, currency).String() }
+	p.Base = &PaymentBase{currency.String(), text(f.amount.base), text(f.free.base), text(row.openBase)}
+}
+
+// readReceived gives the event that began a payment.
+func readReceived(ctx context.Context, tx Tx, seq int64) (*payment.Received, error) {
 	var eventType string
 	var version uint
 	var facts, personal []byte
 	if err := tx.QueryRowContext(ctx, `SELECT type, version, facts, personal FROM contents WHERE document = $1`, seq).
 		Scan(&eventType, &version, &facts, &personal); err != nil {
-		return "", "", err
+		return nil, err
 	}
 	event, err := codec.DecodeEvent(eventType, version, facts, personal)
 	if err != nil {
-		return "", "", damaged("the content of a payment: %v", err)
+		return nil, damaged("the content of a payment: %v", err)
 	}
 	received, is := event.(*payment.Received)
 	if !is {
-		return "", "", damaged("the content of a payment is a %s", eventType)
+		return nil, damaged("the content of a payment is a %s", eventType)
 	}
-	if received.Personal != nil {
-		text = received.Personal.Text
-	}
-	return received.Method, text, nil
+	return received, nil
 }
 
 // The two sides of an allocation, each as the statement that lists it.

@@ -143,6 +143,8 @@ func taxRows(sums map[taxKey]*taxSums) ([]TaxRow, error) {
 // of the chart.
 type TrialBalance struct {
 	Accounts []AccountBalance `json:"accounts"`
+	// InBase is the accounts in the book's currency, each once.
+	InBase []AccountBalance `json:"in_base"`
 	// Totals are the sums of both columns, by currency; they are equal. Base is
 	// that of the accounts' bases, and balances likewise.
 	Totals []Totals `json:"totals"`
@@ -208,7 +210,7 @@ func (q *Queries) TrialBalance(ctx context.Context, until domain.Date) (TrialBal
 }
 
 func trialBalance(balances map[dayKey]worth, base string) (TrialBalance, error) {
-	t := TrialBalance{Accounts: []AccountBalance{}, Totals: []Totals{}, Currency: base}
+	t := TrialBalance{Accounts: []AccountBalance{}, InBase: []AccountBalance{}, Totals: []Totals{}, Currency: base}
 	if len(balances) == 0 && base == "" {
 		return t, nil
 	}
@@ -219,12 +221,18 @@ func trialBalance(balances map[dayKey]worth, base string) (TrialBalance, error) 
 	totals := map[string]*sums{}
 	var whole sums
 	for _, info := range account.Chart() {
+		var held worth
+		posted := false
 		for _, k := range keys(balances, func(a, b dayKey) int { return cmp.Compare(a.currency, b.currency) }) {
 			if k.account != string(info.Account) {
 				continue
 			}
 			text, err := decimals(k.currency)
 			if err != nil {
+				return t, err
+			}
+			posted = true
+			if err := held.add(worth{base: balances[k].base}); err != nil {
 				return t, err
 			}
 			var s sums
@@ -241,6 +249,15 @@ func trialBalance(balances map[dayKey]worth, base string) (TrialBalance, error) 
 				inBase(s.debit.base), inBase(s.credit.base),
 			})
 		}
+		if !posted {
+			continue
+		}
+		var s sums
+		if err := s.add(held); err != nil {
+			return t, err
+		}
+		debit, credit := inBase(s.debit.base), inBase(s.credit.base)
+		t.InBase = append(t.InBase, AccountBalance{info.Account, info.Name, debit, credit, base, debit, credit})
 	}
 	for _, currency := range keys(totals, cmp.Compare[string]) {
 		text, err := decimals(currency)
