@@ -79,7 +79,8 @@ func TestCurrencies(t *testing.T) {
 		}},
 		// 120 × 0.86 = 103.20: worth 0.40 more than what it pays.
 		"paid at a better rate": {
-			[]domain.Command{foreign("i", "EUR", "0.8567", sale())}, paid("p", "EUR", "120", "0.86", "i"),
+			[]domain.Command{foreign("i", "EUR", "0.8567", sale())},
+			paid("p", "EUR", "120", "0.86", "i"),
 			[]string{
 				"cash 120.00 103.20", "customer-credit -120.00 -103.20",
 				"customer-credit 120.00 103.20", "receivables -120.00 -102.80", "exchange-gain 0.00 -0.40",
@@ -87,7 +88,8 @@ func TestCurrencies(t *testing.T) {
 		},
 		// 50 × 0.84 = 42.00 for 50/120 of 102.80 = 42.8333.
 		"a part at a worse rate": {
-			[]domain.Command{foreign("i", "EUR", "0.8567", sale())}, paid("p", "EUR", "50", "0.84", "i"),
+			[]domain.Command{foreign("i", "EUR", "0.8567", sale())},
+			paid("p", "EUR", "50", "0.84", "i"),
 			[]string{
 				"cash 50.00 42.00", "customer-credit -50.00 -42.00",
 				"customer-credit 50.00 42.00", "receivables -50.00 -42.83", "exchange-loss 0.00 0.83",
@@ -139,7 +141,8 @@ func TestCurrencies(t *testing.T) {
 		},
 		// 33.33 × 0.8567 = 28.554, 6.67 × 0.8567 = 5.714; 40/120 of 102.80 = 34.267.
 		"the first of three credit notes": {
-			[]domain.Command{foreign("i", "EUR", "0.8567", sale())}, creditIn("EUR", "c", "i", given.Line("1", "33.33", "S 20")),
+			[]domain.Command{foreign("i", "EUR", "0.8567", sale())},
+			creditIn("EUR", "c", "i", given.Line("1", "33.33", "S 20")),
 			[]string{"revenue 33.33 28.55", "tax-payable 6.67 5.71", "rounding 0.00 0.01", "receivables -40.00 -34.27"},
 		},
 		// What is left: 85.67 − 2 × 28.55 = 28.57, 17.13 − 2 × 5.71 = 5.71, and of
@@ -148,7 +151,8 @@ func TestCurrencies(t *testing.T) {
 			[]domain.Command{
 				foreign("i", "EUR", "0.8567", sale()), creditIn("EUR", "c", "i", given.Line("1", "33.33", "S 20")),
 				creditIn("EUR", "d", "i", given.Line("1", "33.33", "S 20")),
-			}, creditIn("EUR", "e", "i", given.Line("1", "33.34", "S 20")),
+			},
+			creditIn("EUR", "e", "i", given.Line("1", "33.34", "S 20")),
 			[]string{"revenue 33.34 28.57", "tax-payable 6.66 5.71", "rounding 0.00 -0.02", "receivables -40.00 -34.26"},
 		},
 		"a credit note on account": {
@@ -173,7 +177,8 @@ func TestCurrencies(t *testing.T) {
 			},
 		},
 		"written off": {
-			[]domain.Command{foreign("i", "EUR", "0.8567", sale())}, &invoice.WriteOff{ID: given.ID("i"), Date: day, Reason: "bankrupt"},
+			[]domain.Command{foreign("i", "EUR", "0.8567", sale())},
+			&invoice.WriteOff{ID: given.ID("i"), Date: day, Reason: "bankrupt"},
 			[]string{"bad-debt 120.00 102.80", "receivables -120.00 -102.80"},
 		},
 		"relieved": {
@@ -187,7 +192,8 @@ func TestCurrencies(t *testing.T) {
 			[]domain.Command{
 				foreign("i", "EUR", "0.8567", sale()), &invoice.WriteOff{ID: given.ID("i"), Date: day, Reason: "bankrupt"},
 				&invoice.Relieve{ID: given.ID("i"), Date: day, Reason: "six months"},
-			}, paid("p", "EUR", "60", "0.9", "i"),
+			},
+			paid("p", "EUR", "60", "0.9", "i"),
 			[]string{
 				"cash 60.00 54.00", "customer-credit -60.00 -54.00",
 				"receivables 60.00 51.40", "bad-debt -60.00 -51.40", "tax-payable -10.00 -8.56", "bad-debt 10.00 8.56",
@@ -209,7 +215,8 @@ func TestCurrencies(t *testing.T) {
 		}},
 		// One yen is worth 0.0049, nothing; 1/12,000 of 62.40 is a ha'penny.
 		"one yen": {
-			[]domain.Command{foreign("i", "JPY", "0.0052", given.Line("1", "10000", "S 20"))}, paid("p", "JPY", "1", "0.0049", "i"),
+			[]domain.Command{foreign("i", "JPY", "0.0052", given.Line("1", "10000", "S 20"))},
+			paid("p", "JPY", "1", "0.0049", "i"),
 			[]string{
 				"cash 1 0.00", "customer-credit -1 0.00",
 				"customer-credit 1 0.00", "receivables -1 -0.01", "exchange-loss 0 0.01",

@@ -27,7 +27,7 @@ func agreeDeposits(t tester, s Store, b *given.Book) {
 				if by[d.Invoice] == nil {
 					by[d.Invoice] = map[string]bool{}
 				}
-				by[d.Invoice][fmt.Sprint(id.ID, final.Number, final.Date, d.Sum.Rate, d.Sum.Taxable, d.Sum.Tax)] = true
+				by[d.Invoice][fmt.Sprint(id.ID, final.Number, final.Date, d.Sum.Rate, d.Sum.Taxable.String(), d.Sum.Tax.String())] = true
 			}
 		}
 	}
