@@ -171,7 +171,7 @@ func tellDocument(w io.Writer, d *views.Document) {
 	tellLines(w, d)
 	fmt.Fprintln(w)
 	tellTotals(w, d)
-	tellBase(w, d)
+	tellConverted(w, d)
 	for _, text := range []struct{ label, text string }{{"Note", d.Note}, {"Terms", d.Terms}} {
 		if text.text != "" {
 			fmt.Fprintf(w, "\n%s: %s\n", text.label, printable(text.text))

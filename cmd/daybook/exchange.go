@@ -93,8 +93,8 @@ func (s *session) paidIn(ctx context.Context, f *exchangeFlags, items []string) 
 	return f.currencyOr(own)
 }
 
-// tellBase tells the figures of a document in another currency in the book's.
-func tellBase(w io.Writer, d *views.Document) {
+// tellConverted tells the figures of a document in another currency in the book's.
+func tellConverted(w io.Writer, d *views.Document) {
 	b := d.Base
 	if b == nil {
 		return

@@ -104,7 +104,7 @@ type crediting struct {
 	number          string
 	applied, excess money.Amount
 	// base is the figures in the book's currency, nil where that is the document's.
-	base *Base
+	base *Converted
 	// recovered takes back what was written off of the invoice; nil for nothing.
 	recovered *invoice.Recovered
 	// returned are the deductions of deposits that are given back.
@@ -205,7 +205,7 @@ func (c *crediting) atRateOf(credited invoice.State) error {
 // what does is worth what it is at the rate of exchange, and the cents that are
 // left are rounding.
 func (c *crediting) value(rates []invoice.RateSum, applied exchange.Worth) error {
-	figures, err := invoice.NewBase(rates, c.settings.Currency)
+	figures, err := invoice.Convert(rates, c.settings.Currency)
 	if err != nil || figures == nil {
 		return err
 	}
@@ -226,7 +226,7 @@ func (c *crediting) value(rates []invoice.RateSum, applied exchange.Worth) error
 	if figures.Rounding, err = figures.Due.Sub(sold); err != nil {
 		return err
 	}
-	c.base = &Base{Base: *figures, Applied: applied.Base, Excess: excess.Base}
+	c.base = &Converted{Converted: *figures, Applied: applied.Base, Excess: excess.Base}
 	return nil
 }
 
@@ -271,7 +271,7 @@ func (c *crediting) changes(s domain.States, m domain.Moment) ([]domain.Change, 
 			Breakdown: c.totals.Breakdown, Rounding: c.totals.Rounding, Returned: c.returned,
 		}
 		if c.base != nil {
-			credited.Base = &invoice.CreditedBase{Applied: c.base.Applied, Rates: c.base.Rates}
+			credited.Base = &invoice.CreditedWorth{Applied: c.base.Applied, Rates: c.base.Rates}
 		}
 		changes = append(changes, domain.Change{Stream: invoice.Stream(c.Invoice), Event: credited})
 	}

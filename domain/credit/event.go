@@ -78,7 +78,7 @@ type Issued struct {
 	Totals tax.Totals `json:"totals"`
 	// Base is the figures in the book's currency, nil where that is the credit
 	// note's.
-	Base *Base `json:"base,omitempty"`
+	Base *Converted `json:"base,omitempty"`
 	// Returned is what the lines give back of the invoice's deductions, in their
 	// order.
 	Returned []invoice.Deduction `json:"returned,omitempty"`
@@ -90,11 +90,11 @@ type Issued struct {
 	Personal *IssuedPersonal `cbor:"-" json:"personal,omitempty"`
 }
 
-// Base is the figures of a credit note in another currency, in the book's.
-type Base struct {
-	// Base has the sums by rate. Rounding also holds the cents by which what is
+// Converted is the figures of a credit note in another currency, in the book's.
+type Converted struct {
+	// Converted has the sums by rate. Rounding also holds the cents by which what is
 	// taken off the invoice is off what its rates come to.
-	invoice.Base
+	invoice.Converted
 	Applied money.Amount `json:"applied"`
 	Excess  money.Amount `json:"excess"`
 }
@@ -102,9 +102,9 @@ type Base struct {
 // Figures gives the figures of the document, with their worth.
 func (e *Issued) Figures() invoice.Figures {
 	if e.Base == nil {
-		return (*invoice.Base)(nil).Figures(e.Totals)
+		return (*invoice.Converted)(nil).Figures(e.Totals)
 	}
-	return e.Base.Base.Figures(e.Totals)
+	return e.Base.Converted.Figures(e.Totals)
 }
 
 // Shares gives what is taken off the invoice and what becomes the customer's, with

@@ -5,10 +5,10 @@ import (
 	"github.com/daybook-ledger/daybook/domain/money"
 )
 
-// Base is what a movement of funds is worth in the book's currency, nil in an
+// Sides is what a movement of funds is worth in the book's currency, nil in an
 // event of funds in that currency. The two sides differ by what exchange rates
 // gained or lost since the funds came in.
-type Base struct {
+type Sides struct {
 	// Funds is what the funds gain or lose.
 	Funds money.Amount `json:"funds"`
 	// Other is what the other side does: the open item, the prepaid amount, or
@@ -16,22 +16,22 @@ type Base struct {
 	Other money.Amount `json:"other"`
 }
 
-// Sides tells a movement's two sides, as an event says them.
-func Sides(funds, other exchange.Worth) *Base {
+// Told tells a movement's two sides, as an event says them.
+func Told(funds, other exchange.Worth) *Sides {
 	if funds.Told() == nil {
 		return nil
 	}
-	return &Base{funds.Base, other.Base}
+	return &Sides{funds.Base, other.Base}
 }
 
-func (b *Base) funds(amount money.Amount) exchange.Worth {
+func (b *Sides) funds(amount money.Amount) exchange.Worth {
 	if b == nil {
 		return exchange.Of(amount, nil)
 	}
 	return exchange.Of(amount, &b.Funds)
 }
 
-func (b *Base) other(amount money.Amount) exchange.Worth {
+func (b *Sides) other(amount money.Amount) exchange.Worth {
 	if b == nil {
 		return exchange.Of(amount, nil)
 	}

@@ -22,7 +22,7 @@ type Allocated struct {
 	Target   domain.StreamID `json:"target"`
 	// Amount is above zero.
 	Amount money.Amount `json:"amount"`
-	Base   *Base        `json:"base,omitempty"`
+	Base   *Sides       `json:"base,omitempty"`
 	Date   domain.Date  `json:"date"`
 }
 
@@ -36,7 +36,7 @@ type Released struct {
 	Target   domain.StreamID `json:"target"`
 	// Amount is above zero.
 	Amount money.Amount `json:"amount"`
-	Base   *Base        `json:"base,omitempty"`
+	Base   *Sides       `json:"base,omitempty"`
 	Date   domain.Date  `json:"date"`
 }
 
@@ -51,7 +51,7 @@ type Refunded struct {
 	// Exchange is the rate of what was paid out, and Base what it was worth: none
 	// in the book's currency.
 	Exchange exchange.Rate `json:"exchange,omitzero"`
-	Base     *Base         `json:"base,omitempty"`
+	Base     *Sides        `json:"base,omitempty"`
 	Date     domain.Date   `json:"date"`
 	// Method is how it was paid, such as "bank". It is a fact that is never
 	// erased, and must not name a person.
@@ -81,7 +81,7 @@ type Drawn struct {
 	Invoice  uuid.UUID `json:"invoice"`
 	// Amount is above zero.
 	Amount money.Amount `json:"amount"`
-	Base   *Base        `json:"base,omitempty"`
+	Base   *Sides       `json:"base,omitempty"`
 	Date   domain.Date  `json:"date"`
 }
 
@@ -94,7 +94,7 @@ type Use struct {
 	// Amount is above zero.
 	Amount money.Amount `json:"amount"`
 	// Base is what it was worth to the funds and to the item.
-	Base Base `json:"base"`
+	Base Sides `json:"base"`
 	// Date is that of the newest allocation.
 	Date domain.Date `json:"date"`
 }
@@ -191,7 +191,7 @@ func (f Funds) allocate(e *Allocated) (Funds, error) {
 	f.Uses = slices.Clone(f.Uses)
 	if at < 0 {
 		f.Uses = append(f.Uses, Use{
-			Target: e.Target, Amount: e.Amount, Base: Base{e.Funds().Base, e.Other().Base}, Date: e.Date,
+			Target: e.Target, Amount: e.Amount, Base: Sides{e.Funds().Base, e.Other().Base}, Date: e.Date,
 		})
 		return f, nil
 	}
@@ -237,6 +237,6 @@ func (u Use) change(funds, item exchange.Worth, op func(a, b exchange.Worth) (ex
 		return u, err
 	}
 	ofItem, err = op(ofItem, item)
-	u.Amount, u.Base = ofFunds.Amount, Base{ofFunds.Base, ofItem.Base}
+	u.Amount, u.Base = ofFunds.Amount, Sides{ofFunds.Base, ofItem.Base}
 	return u, err
 }

@@ -12,9 +12,9 @@ type Sums struct {
 	Tax     money.Amount `json:"tax"`
 }
 
-// Base is the figures of a document in another currency, in the book's (BT-6),
+// Converted is the figures of a document in another currency, in the book's (BT-6),
 // as they are posted and reported.
-type Base struct {
+type Converted struct {
 	// Rates are the taxable amount and the tax of each category and rate, in the
 	// order of the breakdown, each converted by itself and rounded once.
 	Rates []Sums `json:"rates"`
@@ -37,7 +37,7 @@ type Figures struct {
 
 // Figures gives the figures of a document, which has no base in the book's
 // currency.
-func (b *Base) Figures(t tax.Totals) Figures {
+func (b *Converted) Figures(t tax.Totals) Figures {
 	f := Figures{
 		Rates: make([]RateSum, len(t.Breakdown)),
 		Net:   exchange.Of(t.Net, nil), Rounding: exchange.Of(t.Rounding, nil),
@@ -55,10 +55,10 @@ func (b *Base) Figures(t tax.Totals) Figures {
 	return f
 }
 
-// NewBase gives the base of a document whose sums by rate have their worth; nil
+// Convert gives the base of a document whose sums by rate have their worth; nil
 // in the book's currency.
-func NewBase(rates []RateSum, book money.Currency) (*Base, error) {
-	b := &Base{Net: money.Zero(book), Tax: money.Zero(book), Rounding: money.Zero(book), Prepaid: money.Zero(book), Due: money.Zero(book)}
+func Convert(rates []RateSum, book money.Currency) (*Converted, error) {
+	b := &Converted{Net: money.Zero(book), Tax: money.Zero(book), Rounding: money.Zero(book), Prepaid: money.Zero(book), Due: money.Zero(book)}
 	for _, r := range rates {
 		if r.Base == nil {
 			return nil, nil
@@ -96,12 +96,12 @@ func (c *Content) Value(breakdown []tax.Subtotal, book money.Currency) ([]RateSu
 // that. What is to be paid is what the rates come to, so that the entry balances;
 // where that is nothing, but its worth is off by the cents of converting each,
 // these are rounding.
-func (c *Content) base(t tax.Totals, book money.Currency) (*Base, error) {
+func (c *Content) base(t tax.Totals, book money.Currency) (*Converted, error) {
 	rates, err := c.Value(t.Breakdown, book)
 	if err != nil {
 		return nil, err
 	}
-	b, err := NewBase(rates, book)
+	b, err := Convert(rates, book)
 	if err != nil || b == nil {
 		return nil, err
 	}

@@ -94,7 +94,7 @@ type Issued struct {
 	Totals        tax.Totals `json:"totals"`
 	// Base is the figures in the book's currency, nil where that is the
 	// invoice's.
-	Base *Base `json:"base,omitempty"`
+	Base *Converted `json:"base,omitempty"`
 	// Deductions are what the lines deduct of deposit invoices, in their order.
 	Deductions []Deduction `json:"deductions,omitempty"`
 	// Imported marks an invoice that another system had issued.
@@ -136,15 +136,15 @@ type Credited struct {
 	Breakdown []tax.Subtotal `json:"breakdown"`
 	// Base is what it takes off in the book's currency, nil where that is the
 	// invoice's.
-	Base *CreditedBase `json:"base,omitempty"`
+	Base *CreditedWorth `json:"base,omitempty"`
 	// Rounding is the credit note's rounding amount.
 	Rounding money.Amount `json:"rounding,omitzero"`
 	// Returned is what the credit note gives back of the invoice's deductions.
 	Returned []Deduction `json:"returned,omitempty"`
 }
 
-// CreditedBase is what a credit note takes off an invoice, in the book's currency.
-type CreditedBase struct {
+// CreditedWorth is what a credit note takes off an invoice, in the book's currency.
+type CreditedWorth struct {
 	Applied money.Amount `json:"applied"`
 	// Rates are in the order of the breakdown.
 	Rates []Sums `json:"rates"`

@@ -119,7 +119,7 @@ func (i issuing) draw(buyer customer.State, prepaid exchange.Worth) (changes []d
 		}
 		source := domain.StreamID{Kind: domain.KindPayment, ID: lot.Payment}
 		changes = append(changes, domain.Change{Stream: source, Event: &funds.Drawn{
-			Customer: i.content.Customer, Invoice: i.stream.ID, Amount: amount, Base: funds.Sides(taken, part), Date: i.date,
+			Customer: i.content.Customer, Invoice: i.stream.ID, Amount: amount, Base: funds.Told(taken, part), Date: i.date,
 		}}, domain.Change{Stream: customer.Stream(i.content.Customer), Event: &customer.CreditMoved{
 			Source: source, Amount: moved.Amount, Base: moved.Told(), Date: i.date, Since: lot.Since,
 		}})

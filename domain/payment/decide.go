@@ -277,7 +277,7 @@ func (c *Refund) Decide(s domain.States, m domain.Moment) ([]domain.Change, erro
 		return nil, err
 	}
 	if err := w.do(c.Source, &funds.Refunded{
-		Customer: c.Customer, Amount: amount, Exchange: rate, Base: funds.Sides(taken, paid), Date: c.Date,
+		Customer: c.Customer, Amount: amount, Exchange: rate, Base: funds.Told(taken, paid), Date: c.Date,
 		Method: c.Method, Personal: c.Personal,
 	}); err != nil {
 		return nil, err
@@ -362,7 +362,7 @@ func (c *Reverse) reversed(s domain.States, m domain.Moment, held funds.Funds) (
 	}
 	e := &Reversed{Amount: whole.Amount, Claim: claim.Amount, Exchange: rate, Date: c.Date, Reason: c.Reason}
 	if whole.Told() != nil {
-		e.Base = &ReversedBase{Money: whole.Base, Claim: claim.Base, Free: held.FreeBase}
+		e.Base = &ReversedWorth{Money: whole.Base, Claim: claim.Base, Free: held.FreeBase}
 	}
 	return e, nil
 }

@@ -201,7 +201,7 @@ func (w *moves) allocate(share Share) error {
 		return err
 	}
 	if err := w.do(w.source, &funds.Allocated{
-		Customer: w.customer, Target: share.Target, Amount: amount, Base: funds.Sides(taken, paid), Date: w.date,
+		Customer: w.customer, Target: share.Target, Amount: amount, Base: funds.Told(taken, paid), Date: w.date,
 	}); err != nil {
 		return err
 	}
@@ -288,7 +288,7 @@ func (w *moves) release(share Share) error {
 		return err
 	}
 	if err := w.do(w.source, &funds.Released{
-		Customer: w.customer, Target: share.Target, Amount: amount, Base: funds.Sides(ofFunds, ofItem), Date: w.date,
+		Customer: w.customer, Target: share.Target, Amount: amount, Base: funds.Told(ofFunds, ofItem), Date: w.date,
 	}); err != nil {
 		return err
 	}

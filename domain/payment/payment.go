@@ -119,14 +119,14 @@ type Reversed struct {
 	Claim  money.Amount `json:"claim"`
 	// Exchange is the rate at which it was taken back, where that is not the
 	// payment's own; Base is nil in the book's currency.
-	Exchange exchange.Rate `json:"exchange,omitzero"`
-	Base     *ReversedBase `json:"base,omitempty"`
-	Date     domain.Date   `json:"date"`
-	Reason   string        `json:"reason"`
+	Exchange exchange.Rate  `json:"exchange,omitzero"`
+	Base     *ReversedWorth `json:"base,omitempty"`
+	Date     domain.Date    `json:"date"`
+	Reason   string         `json:"reason"`
 }
 
-// ReversedBase is what the parts of a reversal are worth in the book's currency.
-type ReversedBase struct {
+// ReversedWorth is what the parts of a reversal are worth in the book's currency.
+type ReversedWorth struct {
 	// Money is what was taken back, Claim what is to be paid back, and Free what
 	// is taken off the customer's credit.
 	Money money.Amount `json:"money"`

@@ -22,9 +22,9 @@ func exchangeOf(r exchange.Rate) *Exchange {
 	return &Exchange{r.Rate, r.Source, r.Date}
 }
 
-// Base is the figures of a document in the book's currency: that in which its tax
+// Converted is the figures of a document in the book's currency: that in which its tax
 // is reported (BT-6).
-type Base struct {
+type Converted struct {
 	Currency string `json:"currency"`
 	Net      string `json:"net"`
 	// Tax (BT-111) is the sum of the breakdown's.
@@ -40,11 +40,11 @@ type Base struct {
 }
 
 // baseOf gives the figures of a document, nil for one in the book's currency.
-func baseOf(b *invoice.Base, t tax.Totals) *Base {
+func baseOf(b *invoice.Converted, t tax.Totals) *Converted {
 	if b == nil {
 		return nil
 	}
-	base := &Base{
+	base := &Converted{
 		Currency: b.Net.Currency().String(), Net: b.Net.String(), Tax: b.Tax.String(), Prepaid: b.Prepaid.String(),
 		Rounding: b.Rounding.String(), Due: b.Due.String(), Breakdown: []Subtotal{},
 	}
@@ -57,8 +57,8 @@ func baseOf(b *invoice.Base, t tax.Totals) *Base {
 	return base
 }
 
-// PaymentBase is what a payment in another currency is worth in the book's.
-type PaymentBase struct {
+// PaymentWorth is what a payment in another currency is worth in the book's.
+type PaymentWorth struct {
 	Currency string `json:"currency"`
 	Amount   string `json:"amount"`
 	Free     string `json:"free"`

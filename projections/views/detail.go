@@ -37,12 +37,12 @@ type Document struct {
 	LinesTotal string     `json:"lines_total"`
 	// Exchange is the rate of a document in another currency than the book's, and
 	// Base its figures in the book's; a draft may be without, and has no figures.
-	Exchange   *Exchange `json:"exchange,omitempty"`
-	Base       *Base     `json:"base,omitempty"`
-	Allowances string    `json:"allowances"`
-	Charges    string    `json:"charges"`
-	Prepaid    string    `json:"prepaid"`
-	Rounding   string    `json:"rounding"`
+	Exchange   *Exchange  `json:"exchange,omitempty"`
+	Base       *Converted `json:"base,omitempty"`
+	Allowances string     `json:"allowances"`
+	Charges    string     `json:"charges"`
+	Prepaid    string     `json:"prepaid"`
+	Rounding   string     `json:"rounding"`
 	// Credited is what credit notes took off an invoice.
 	Credited string `json:"credited,omitempty"`
 	// Applied is what a credit note took off its invoice, and Excess what it
@@ -212,7 +212,7 @@ func (doc *Document) fill(event domain.Event, row *document) error {
 		doc.InvoiceNumber, doc.Reason = e.InvoiceNumber, e.Reason
 		doc.Applied, doc.Excess = e.Applied.String(), e.Excess.String()
 		if e.Base != nil {
-			doc.Base = baseOf(&e.Base.Base, e.Totals)
+			doc.Base = baseOf(&e.Base.Converted, e.Totals)
 			doc.Base.Applied, doc.Base.Excess = e.Base.Applied.String(), e.Base.Excess.String()
 		}
 	default:

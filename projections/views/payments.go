@@ -48,8 +48,8 @@ type PaymentDetail struct {
 	Text string `json:"text,omitempty"`
 	// Exchange is the rate of another currency than the book's, and Base what the
 	// payment is worth in that.
-	Exchange *Exchange    `json:"exchange,omitempty"`
-	Base     *PaymentBase `json:"base,omitempty"`
+	Exchange *Exchange     `json:"exchange,omitempty"`
+	Base     *PaymentWorth `json:"base,omitempty"`
 	// Allocations are what it is allocated to now.
 	Allocations []Allocation `json:"allocations"`
 	// Payments are what was paid back of it after its reversal.
@@ -162,7 +162,7 @@ func (p *PaymentDetail) fill(e *payment.Received, row document, f fundsRow) {
 	}
 	currency := e.Base.Currency()
 	text := func(minor int64) string { return money.New(minor, currency).String() }
-	p.Base = &PaymentBase{currency.String(), text(f.amount.base), text(f.free.base), text(row.openBase)}
+	p.Base = &PaymentWorth{currency.String(), text(f.amount.base), text(f.free.base), text(row.openBase)}
 }
 
 // readReceived gives the event that began a payment.
