@@ -14,6 +14,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain/credit"
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/money"
+	"github.com/daybook-ledger/daybook/projections/views"
 )
 
 // demoMonth is what happened in a month.
@@ -193,11 +194,11 @@ func (d *demo) reports(ctx context.Context) error {
 		return err
 	}
 	last := day(12, 31)
-	balance, err := v.TrialBalance(ctx, "")
+	balance, err := v.TrialBalance(ctx, views.BalanceFilter{})
 	if err != nil {
 		return err
 	}
-	taxes, err := v.TaxReport(ctx, "", "")
+	taxes, err := v.TaxReport(ctx, views.TaxFilter{})
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,12 @@ import (
 // another folder than the script is, so that paths are made absolute.
 var pathFlags = []string{"--dir", "--key-file", "--passphrase-file", "--map", "--rejects", "--receipt", "--identity", "--trust", "--expect", "--out", "--state"}
 
+// pathFlag reports whether a flag's value is a path; that of a report's --to is a
+// date.
+func pathFlag(command, flag string) bool {
+	return slices.Contains(pathFlags, flag) && (flag != "--to" || command != "report")
+}
+
 // pathEnds are how arguments end that are paths.
 var pathEnds = []string{".json", ".receipt", ".bundle", ".identity"}
 
@@ -25,7 +31,7 @@ func absoluteArgs(args []string, absolute func(string) string) []string {
 	args = slices.Clone(args)
 	for i := 1; i < len(args); i++ {
 		file := strings.HasSuffix(args[i], ".csv") && args[0] == "import" || slices.ContainsFunc(pathEnds, func(end string) bool { return strings.HasSuffix(args[i], end) })
-		if file || slices.Contains(pathFlags, args[i-1]) {
+		if file || pathFlag(args[0], args[i-1]) {
 			args[i] = absolute(args[i])
 		}
 	}
@@ -85,7 +91,7 @@ func words(line string) (args []string, ok bool) {
 		return nil, false
 	}
 	for i, arg := range args {
-		if slices.Contains(pathFlags, arg) || i > 0 && absoluteArgs(args[1:], func(string) string { return "" })[i-1] != arg {
+		if i > 0 && pathFlag(args[1], arg) || i > 0 && absoluteArgs(args[1:], func(string) string { return "" })[i-1] != arg {
 			return nil, false
 		}
 	}

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/account"
 	"github.com/daybook-ledger/daybook/domain/tax"
 	"github.com/daybook-ledger/daybook/projections/views"
@@ -17,7 +17,7 @@ import (
 
 func (a *app) reportCommand() *cobra.Command {
 	return a.group("report", "Sum up the book",
-		a.trialBalance(), a.journal(), a.taxReport(), a.openItems())
+		a.trialBalance(), a.journal(), a.ledger(), a.taxReport(), a.revenue(), a.openItems(), a.aging(), a.statement())
 }
 
 // trialBalanceJSON is the stable form of the trial balance: the accounts in the
@@ -33,10 +33,13 @@ type accountJSON struct {
 	Account account.Account `json:"account"`
 	Debit   string          `json:"debit"`
 	Credit  string          `json:"credit"`
+
+	Entries []views.Evidence `json:"entries,omitempty"`
 }
 
 func (a *app) trialBalance() *cobra.Command {
 	var until string
+	var t telling
 	cmd := &cobra.Command{
 		Use:   "trial-balance",
 		Short: "The balance of every account: debits equal credits",
@@ -50,22 +53,30 @@ func (a *app) trialBalance() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			balance, err := v.TrialBalance(ctx, last)
+			balance, err := v.TrialBalance(ctx, views.BalanceFilter{Until: last, Explain: t.explain})
 			if err != nil {
 				return err
 			}
 			answer := trialBalanceJSON{Accounts: []accountJSON{}, Currency: balance.Currency}
 			for _, b := range balance.InBase {
-				answer.Accounts = append(answer.Accounts, accountJSON{b.Account, b.Debit, b.Credit})
+				answer.Accounts = append(answer.Accounts, accountJSON{b.Account, b.Debit, b.Credit, b.Entries})
 			}
 			if mixed(balance) {
 				answer.Currencies = balance.Accounts
 			}
-			return a.answer(answer, func(w io.Writer) { tellTrialBalance(w, balance) })
+			return a.report(t, answer, balanceGrid(balance), func(w io.Writer) { tellTrialBalance(w, balance) })
 		}),
 	}
 	cmd.Flags().StringVar(&until, "until", "", "only documents dated up to this `DATE`")
-	return cmd
+	return t.add(cmd)
+}
+
+func balanceGrid(b views.TrialBalance) *grid {
+	g := newGrid("account name currency", "debit credit debit_base credit_base", "balance balance_base")
+	for _, row := range b.Accounts {
+		g.add(row.Entries, string(row.Account), row.Name, row.Currency, row.Debit, row.Credit, row.DebitBase, row.CreditBase)
+	}
+	return g
 }
 
 // mixed reports whether there are amounts in other currencies than the book's.
@@ -107,12 +118,13 @@ func blankZero(amount string) string {
 func (a *app) journal() *cobra.Command {
 	var f views.JournalFilter
 	var from, to, accountName, name string
+	var t telling
 	cmd := &cobra.Command{
 		Use:   "journal",
 		Short: "The entries, by date",
 		Args:  cobra.NoArgs,
-		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, _ []string) (err error) {
-			if f.From, f.To, err = dates(from, to); err != nil {
+		RunE: a.withBook(func(ctx context.Context, s *session, cmd *cobra.Command, _ []string) (err error) {
+			if f.From, f.To, err = timeOf(from, to); err != nil {
 				return err
 			}
 			if f.Account, err = parseAccount(accountName); err != nil {
@@ -129,25 +141,32 @@ func (a *app) journal() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			whole := t.whole(cmd, &f.Limit)
 			journal, err := v.Journal(ctx, f)
+			if err == nil && whole {
+				err = rest(&journal.Entries, &journal.Next, func(after string) ([]views.Entry, string, error) {
+					f.After = after
+					page, err := v.Journal(ctx, f)
+					return page.Entries, page.Next, err
+				})
+			}
 			if err != nil {
 				return err
 			}
-			return a.answer(struct {
+			return a.report(t, struct {
 				Entries []views.Entry `json:"entries"`
 				Next    string        `json:"next"`
-			}{journal.Entries, journal.Next}, func(w io.Writer) { tellJournal(w, journal) })
+			}{journal.Entries, journal.Next}, journalGrid(journal), func(w io.Writer) { tellJournal(w, journal, t.explain) })
 		}),
 	}
+	spanFlags(cmd, &from, &to)
 	flags := cmd.Flags()
-	flags.StringVar(&from, "from", "", "only entries of this `DATE` or later")
-	flags.StringVar(&to, "to", "", "only entries of this `DATE` or earlier")
 	flags.StringVar(&accountName, "account", "", "only entries that post to this `ACCOUNT`")
 	flags.StringVar(&name, "document", "", "only entries of this `DOCUMENT`")
 	flags.IntVar(&f.Limit, "limit", views.DefaultLimit, "how `MANY` at most, up to 1000")
 	flags.StringVar(&f.After, "after", "", "go on after the page whose \"next\" this `TOKEN` was")
 	complete(cmd, "account", accounts())
-	return cmd
+	return t.add(cmd)
 }
 
 func accounts() []string {
@@ -165,20 +184,50 @@ func parseAccount(name string) (account.Account, error) {
 	return account.Account(name), nil
 }
 
-func tellJournal(w io.Writer, j views.Journal) {
-	t := newTable("DATE", "DOCUMENT", "CUSTOMER", "ACCOUNT", ">DEBIT", ">CREDIT", "")
+func journalGrid(j views.Journal) *grid {
+	g := newGrid("position entry event type date kind document number customer customer_name account currency category percent",
+		"debit credit taxable debit_base credit_base taxable_base", "balance balance_base taxable taxable_base")
+	for _, e := range j.Entries {
+		cause := views.Cause{
+			Position: e.Position, Event: e.Event, Type: e.Type, Date: e.Date, Kind: e.Kind, Document: e.Document, Number: e.Number,
+		}
+		at := []string{strconv.FormatUint(e.Position, 10), strconv.Itoa(e.Entry)}
+		at = append(append(at, causeCells(cause)[1:]...), e.Customer.String(), e.CustomerName)
+		for _, p := range e.Postings {
+			figures := map[string]string{"balance": oneSide(p.Debit, p.Credit), "balance_base": oneSide(p.DebitBase, p.CreditBase)}
+			if p.Category != "" {
+				figures["taxable"], figures["taxable_base"] = p.Taxable, p.TaxableBase
+			}
+			g.addEntry(cause, figures, append(slices.Clone(at), string(p.Account), p.Currency, string(p.Category), p.Percent,
+				p.Debit, p.Credit, p.Taxable, p.DebitBase, p.CreditBase, p.TaxableBase)...)
+		}
+	}
+	return g
+}
+
+func tellJournal(w io.Writer, j views.Journal, explain bool) {
+	headings := []string{"DATE", "DOCUMENT", "CUSTOMER", "ACCOUNT", ">DEBIT", ">CREDIT", ""}
+	if explain {
+		headings = append(headings, ">POSITION", "EVENT")
+	}
+	t := newTable(headings...)
 	for _, e := range j.Entries {
 		date, number, name := string(e.Date), e.Number, e.CustomerName
 		if number == "" {
 			number = string(e.Kind) + " " + short(e.Document)
 		}
+		position, event := strconv.FormatUint(e.Position, 10), e.Type
 		for _, p := range e.Postings {
 			account := string(p.Account)
 			if p.Category != "" {
 				account = fmt.Sprintf("%s %s %s on %s", account, p.Category, p.Percent, p.Taxable)
 			}
-			t.add(date, number, name, account, blankZero(p.Debit), blankZero(p.Credit), p.Currency)
-			date, number, name = "", "", ""
+			cells := []string{date, number, name, account, blankZero(p.Debit), blankZero(p.Credit), p.Currency}
+			if explain {
+				cells = append(cells, position, event)
+			}
+			t.add(cells...)
+			date, number, name, position, event = "", "", "", "", ""
 		}
 	}
 	t.write(w)
@@ -187,6 +236,7 @@ func tellJournal(w io.Writer, j views.Journal) {
 
 func (a *app) taxReport() *cobra.Command {
 	var from, to string
+	var t telling
 	cmd := &cobra.Command{
 		Use:     "tax",
 		Short:   "The tax charged, by the month of its tax point, category and rate",
@@ -197,16 +247,26 @@ func (a *app) taxReport() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			report, err := v.TaxReport(ctx, from, to)
+			report, err := v.TaxReport(ctx, views.TaxFilter{From: from, To: to, Explain: t.explain})
 			if err != nil {
 				return err
 			}
-			return a.answer(report, func(w io.Writer) { tellTax(w, report) })
+			return a.report(t, report, taxGrid(report), func(w io.Writer) { tellTax(w, report) })
 		}),
 	}
 	cmd.Flags().StringVar(&from, "from", "", "from this `MONTH` on, such as 2026-01")
 	cmd.Flags().StringVar(&to, "to", "", "up to and with this `MONTH`")
-	return cmd
+	return t.add(cmd)
+}
+
+func taxGrid(r views.TaxReport) *grid {
+	g := newGrid("month category percent currency", "taxable tax", "taxable tax")
+	for _, p := range r.Periods {
+		for _, row := range p.Rows {
+			g.add(row.Entries, p.Month, string(row.Category), row.Percent.String(), row.Currency, row.Taxable, row.Tax)
+		}
+	}
+	return g
 }
 
 // taxedBy says which date is an invoice's tax point.
@@ -233,72 +293,4 @@ func tellTax(w io.Writer, r views.TaxReport) {
 		add("all", r.Rows)
 	}
 	t.write(w)
-}
-
-func (a *app) openItems() *cobra.Command {
-	var f views.OpenFilter
-	var asOf, buyer string
-	cmd := &cobra.Command{
-		Use:   "open-items",
-		Short: "What customers owe, and how long it is overdue",
-		Args:  cobra.NoArgs,
-		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, _ []string) (err error) {
-			if f.AsOf, err = a.issueDate(asOf); err != nil {
-				return err
-			}
-			if buyer != "" {
-				c, err := s.customer(ctx, buyer)
-				if err != nil {
-					return err
-				}
-				f.Customer = c.ID
-			}
-			v, err := s.views(ctx)
-			if err != nil {
-				return err
-			}
-			items, err := v.OpenItems(ctx, f)
-			if err != nil {
-				return err
-			}
-			return a.answer(openItemsJSON{items.AsOf, items.Items, items.Aging, items.Next}, func(w io.Writer) { tellOpenItems(w, items) })
-		}),
-	}
-	flags := cmd.Flags()
-	flags.StringVar(&asOf, "as-of", "", "the `DATE` from which days overdue are counted (default today)")
-	flags.StringVar(&buyer, "customer", "", "only this `CUSTOMER`'s: a name, the beginning of an id, or ext:REFERENCE")
-	flags.IntVar(&f.Limit, "limit", views.DefaultLimit, "how `MANY` at most, up to 1000")
-	flags.StringVar(&f.After, "after", "", "go on after the page whose \"next\" this `TOKEN` was")
-	return cmd
-}
-
-// openItemsJSON is the answer of open-items.
-type openItemsJSON struct {
-	AsOf  domain.Date      `json:"as_of"`
-	Items []views.OpenItem `json:"items"`
-	Aging []views.Aging    `json:"aging"`
-	Next  string           `json:"next"`
-}
-
-func tellOpenItems(w io.Writer, items views.OpenItems) {
-	t := newTable("DUE", "NUMBER", "CUSTOMER", ">TOTAL", ">OPEN", "", ">DAYS OVERDUE")
-	for _, i := range items.Items {
-		overdue := ""
-		if i.DaysOverdue > 0 {
-			overdue = fmt.Sprint(i.DaysOverdue)
-		}
-		number := i.Number
-		if number == "" {
-			number = string(i.Kind) + " " + short(i.ID)
-		}
-		t.add(string(i.DueDate), number, nameOf(i.Summary), i.Total, i.Open, i.Currency, overdue)
-	}
-	t.write(w)
-	fmt.Fprintln(w)
-	sums := newTable(">OPEN", "", ">NOT DUE", ">1-30 DAYS", ">31-60", ">61-90", ">OVER 90")
-	for _, s := range items.Aging {
-		sums.add(s.Open, s.Currency, s.NotDue, s.Days30, s.Days60, s.Days90, s.Older)
-	}
-	sums.write(w)
-	tellNext(w, items.Next)
 }

@@ -34,26 +34,90 @@ type Sale struct {
 	// Amount is without tax: above zero for what was sold, below for what was
 	// credited.
 	Amount money.Amount
+	// Base is the share that Amount has in the base of what was posted.
+	Base money.Amount
 }
 
-// Sales divides what an event posts to Revenue by item, in the order in which
-// the document first has them; the parts add up to it. There are none for an
-// event that posts nothing there, as a deposit invoice, and none for lines that
-// deduct a deposit.
-func Sales(e domain.Event) ([]Sale, error) {
+// Sales divides what an entry of an event posts to Revenue by item, in the order
+// in which the document first has them; the parts add up to it, and so do their
+// bases. There are none for an event that posts nothing there, as a deposit
+// invoice, and none for lines that deduct a deposit.
+func Sales(e domain.Event, entry Entry) ([]Sale, error) {
+	var sales []Sale
+	var err error
 	switch e := e.(type) {
 	case *invoice.Issued:
-		return divide(&e.Content, e.Totals, false)
+		sales, err = divide(&e.Content, e.Totals, false)
 	case *credit.Issued:
-		return divide(&e.Content, e.Totals, true)
-	default:
-		return nil, nil
+		sales, err = divide(&e.Content, e.Totals, true)
 	}
+	if err == nil {
+		err = value(sales, entry)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("account: sales of %s: %w", entry.Document, err)
+	}
+	return sales, nil
+}
+
+// value gives sales their bases: the amounts themselves in the book's currency,
+// else their shares of what was posted.
+func value(sales []Sale, entry Entry) error {
+	if len(sales) == 0 {
+		return nil
+	}
+	var total int64
+	weights := make([]int64, len(sales))
+	for i, s := range sales {
+		weights[i] = s.Amount.Minor()
+		total += weights[i]
+	}
+	base, err := entry.revenueBase()
+	if err != nil {
+		return err
+	}
+	shares := make([]money.Amount, len(sales))
+	switch {
+	case base.Currency() == sales[0].Amount.Currency():
+		for i, s := range sales {
+			shares[i] = s.Amount
+		}
+	case total == 0: // nothing was posted
+		for i := range shares {
+			shares[i] = base
+		}
+	default:
+		if shares, err = base.Allocate(weights); err != nil {
+			return err
+		}
+	}
+	for i := range sales {
+		sales[i].Base = shares[i]
+	}
+	return nil
+}
+
+// revenueBase is the base of what the entry posts to Revenue.
+func (e Entry) revenueBase() (money.Amount, error) {
+	var base money.Amount
+	for i, p := range e.Postings {
+		if i == 0 {
+			base = money.Zero(p.Base.Currency())
+		}
+		if p.Account != Revenue {
+			continue
+		}
+		var err error
+		if base, err = base.Sub(p.Base); err != nil {
+			return base, err
+		}
+	}
+	return base, nil
 }
 
 func divide(c *invoice.Content, totals tax.Totals, credited bool) ([]Sale, error) {
 	if len(totals.LineNets) != len(c.Lines) || len(totals.AdjustmentNets) != len(c.Adjustments) {
-		return nil, fmt.Errorf("account: the totals are those of %d lines and %d adjustments, and there are %d and %d",
+		return nil, fmt.Errorf("the totals are those of %d lines and %d adjustments, and there are %d and %d",
 			len(totals.LineNets), len(totals.AdjustmentNets), len(c.Lines), len(c.Adjustments))
 	}
 	d := division{at: make(map[Sale]int, 4)}
@@ -97,7 +161,7 @@ func (d *division) add(of Sale, net money.Amount, taken bool) {
 	}
 	sum, err := change(d.sales[at].Amount, net)
 	if err != nil && d.err == nil {
-		d.err = fmt.Errorf("account: sales: %w", err)
+		d.err = err
 	}
 	d.sales[at].Amount = sum
 }

@@ -2,6 +2,7 @@ package account_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -9,6 +10,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/account"
 	"github.com/daybook-ledger/daybook/domain/invoice"
+	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/tax"
 	"github.com/daybook-ledger/daybook/testing/given"
 )
@@ -29,9 +31,17 @@ func sold() invoice.Content {
 	return content
 }
 
-func compareSales(t *testing.T, e domain.Event, want ...string) {
+func compareSales(t *testing.T, c domain.Change, want ...string) {
 	t.Helper()
-	sales, err := account.Sales(e)
+	var entry account.Entry
+	entries, err := account.Post(c.Event, c.Stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) > 0 {
+		entry = entries[0]
+	}
+	sales, err := account.Sales(c.Event, entry)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,25 +64,25 @@ func TestSales(t *testing.T) {
 	note := given.Credit("c", "i", "ada", content.Lines...)
 	note.Content.Adjustments = content.Adjustments
 	compareSales(t, issued(t, b.Take(t, note)), `item "TEA" -9.50`, `uncoded "" -100.99`, `item "CUP" -4.00`, `adjustment "" 2.00`)
-	compareSales(t, &invoice.Approved{})
+	compareSales(t, domain.Change{Event: &invoice.Approved{}})
 }
 
 // issued is the event of an issue among those of a commit.
-func issued(t *testing.T, changes []domain.Change) domain.Event {
+func issued(t *testing.T, changes []domain.Change) domain.Change {
 	t.Helper()
 	for _, change := range changes {
 		if name := change.Event.EventType(); name == "invoice.issued" || name == "credit.issued" {
-			return change.Event
+			return change
 		}
 	}
 	t.Fatal("nothing was issued")
-	return nil
+	return domain.Change{}
 }
 
 // TestSalesOfOtherTotals: totals of other lines than there are are no sales.
 func TestSalesOfOtherTotals(t *testing.T) {
 	e := &invoice.Issued{Content: sold(), Totals: tax.Totals{}}
-	if sales, err := account.Sales(e); err == nil {
+	if sales, err := account.Sales(e, account.Entry{}); err == nil {
 		t.Errorf("sales %v", sales)
 	}
 }
@@ -95,29 +105,57 @@ func TestSalesAreRevenue(t *testing.T) {
 				r.Fatal(err)
 			}
 		}
-		var posted, sold int64
-		for _, change := range b.Log[len(b.Log)-1].Changes {
-			entries, err := account.Post(change.Event, change.Stream)
-			if err != nil {
-				r.Fatal(err)
-			}
-			for _, e := range entries {
-				for _, p := range e.Postings {
-					if p.Account == account.Revenue {
-						posted -= p.Amount.Minor()
-					}
-				}
-			}
-			sales, err := account.Sales(change.Event)
-			if err != nil {
-				r.Fatal(err)
-			}
-			for _, s := range sales {
-				sold += s.Amount.Minor()
+		change := b.Log[len(b.Log)-1].Changes[0]
+		for _, c := range b.Log[len(b.Log)-1].Changes {
+			if c.Event.EventType() == "invoice.issued" {
+				change = c
 			}
 		}
-		if posted != sold {
-			r.Fatalf("%d was posted to revenue, and sales add up to %d", posted, sold)
+		entries, err := account.Post(change.Event, change.Stream)
+		if err != nil {
+			r.Fatal(err)
+		}
+		foreign := rapid.Int64Range(0, 3).Draw(r, "rate") // 0 for a document in the book's currency
+		entry := inBase(r, entries[0], foreign)
+		sales, err := account.Sales(change.Event, entry)
+		if err != nil {
+			r.Fatal(err)
+		}
+		var posted, base money.Amount
+		for _, p := range entry.Postings {
+			if p.Account == account.Revenue {
+				posted, base = p.Amount, p.Base
+			}
+		}
+		for _, s := range sales {
+			if posted, err = posted.Add(s.Amount); err != nil {
+				r.Fatal(err)
+			}
+			if base, err = base.Add(s.Base); err != nil {
+				r.Fatal(err)
+			}
+			if foreign == 0 && s.Base != s.Amount {
+				r.Errorf("the base of %s is %s", s.Amount, s.Base)
+			}
+		}
+		if !posted.IsZero() || !base.IsZero() {
+			r.Fatalf("sales are %s off what was posted, and %s off its base", posted, base)
 		}
 	})
+}
+
+// inBase is an entry whose bases are at so many yen a penny, or as they are.
+func inBase(r *rapid.T, e account.Entry, rate int64) account.Entry {
+	if rate == 0 {
+		return e
+	}
+	yen, err := money.ParseCurrency("JPY")
+	if err != nil {
+		r.Fatal(err)
+	}
+	e.Postings = slices.Clone(e.Postings)
+	for i := range e.Postings {
+		e.Postings[i].Base = money.New(e.Postings[i].Amount.Minor()*rate/2, yen)
+	}
+	return e
 }

@@ -107,9 +107,9 @@ func BenchmarkQueries(b *testing.B) {
 			_, err := s.OpenItems(ctx, views.OpenFilter{AsOf: given.Today.AddDays(400)})
 			return err
 		},
-		"TrialBalance": func(int) error { _, err := s.TrialBalance(ctx, ""); return err },
-		"BalanceUntil": func(int) error { _, err := s.TrialBalance(ctx, given.Today); return err },
-		"TaxReport":    func(int) error { _, err := s.TaxReport(ctx, "", ""); return err },
+		"TrialBalance": func(int) error { _, err := s.TrialBalance(ctx, views.BalanceFilter{}); return err },
+		"BalanceUntil": func(int) error { _, err := s.TrialBalance(ctx, views.BalanceFilter{Until: given.Today}); return err },
+		"TaxReport":    func(int) error { _, err := s.TaxReport(ctx, views.TaxFilter{}); return err },
 		"Journal": func(i int) error {
 			_, err := s.Journal(ctx, views.JournalFilter{From: given.Today.AddDays(i % 700)})
 			return err

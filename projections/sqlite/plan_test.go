@@ -109,6 +109,30 @@ func TestQueriesUseIndexes(t *testing.T) {
 			}
 			return nil
 		},
+		"open explained": func(q *views.Queries) error {
+			_, err := q.OpenItems(ctx, views.OpenFilter{AsOf: given.Today, Explain: true})
+			return err
+		},
+		"aging": func(q *views.Queries) error {
+			_, err := q.AgingReport(ctx, views.AgingFilter{Date: given.Today, Limit: 2, Explain: true})
+			return err
+		},
+		"statement": func(q *views.Queries) error {
+			_, err := q.Statements(ctx, views.StatementFilter{Customer: given.ID("ada"), From: given.Today, To: given.Today, Explain: true})
+			return err
+		},
+		"ledger": func(q *views.Queries) error {
+			_, err := q.Ledger(ctx, views.LedgerFilter{Account: account.BadDebt, From: given.Today, Explain: true})
+			return err
+		},
+		"revenue of a time": func(q *views.Queries) error {
+			_, err := q.Revenue(ctx, views.RevenueFilter{From: given.Today, To: given.Today, Explain: true})
+			return err
+		},
+		"tax explained": func(q *views.Queries) error {
+			_, err := q.TaxReport(ctx, views.TaxFilter{From: given.Today.Month(), Explain: true})
+			return err
+		},
 		"open of a customer": func(q *views.Queries) error {
 			_, err := q.OpenItems(ctx, views.OpenFilter{AsOf: given.Today, Customer: given.ID("ada")})
 			return err

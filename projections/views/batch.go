@@ -27,7 +27,7 @@ type batch struct {
 	sums      map[dayKey]*sums
 	taxes     map[taxKey]*taxSums
 	open      map[openKey]*worth
-	due       map[dueKey]*int64
+	due       map[dueKey]*worth
 	drawn     map[series.Kind]*drawn
 	funds     map[int64]*fundsRow // by document
 	uses      map[useKey]*use
@@ -53,7 +53,7 @@ func newBatch(ctx context.Context, w Writer) *batch {
 		sums:      map[dayKey]*sums{},
 		taxes:     map[taxKey]*taxSums{},
 		open:      map[openKey]*worth{},
-		due:       map[dueKey]*int64{},
+		due:       map[dueKey]*worth{},
 		drawn:     map[series.Kind]*drawn{},
 		funds:     map[int64]*fundsRow{},
 		uses:      map[useKey]*use{},
@@ -176,13 +176,13 @@ func (b *batch) openOn(due domain.Date, currency string) (*worth, error) {
 	return row, nil
 }
 
-func (b *batch) dueIn(key dueKey) (*int64, error) {
+func (b *batch) dueIn(key dueKey) (*worth, error) {
 	if row := b.due[key]; row != nil {
 		return row, nil
 	}
-	row := new(int64)
-	_, err := absent(b.row(`SELECT amount FROM due_sums WHERE span = $1 AND since = $2 AND currency = $3 AND due = $4`,
-		[]any{key.span, key.since, key.currency, string(key.due)}, row))
+	row := new(worth)
+	_, err := absent(b.row(`SELECT amount, base FROM due_sums WHERE span = $1 AND since = $2 AND currency = $3 AND due = $4`,
+		[]any{key.span, key.since, key.currency, string(key.due)}, &row.amount, &row.base))
 	if err != nil {
 		return nil, fmt.Errorf("receivables of %s: %w", key.since, err)
 	}
@@ -294,7 +294,7 @@ func (b *batch) writeSums() error {
 	for _, key := range keys(b.due, func(k, l dueKey) int {
 		return cmp.Or(cmp.Compare(k.span, l.span), cmp.Compare(k.since, l.since), cmp.Compare(k.currency, l.currency), cmp.Compare(k.due, l.due))
 	}) {
-		due = append(due, key.span, key.since, key.currency, string(key.due), *b.due[key])
+		due = append(due, key.span, key.since, key.currency, string(key.due), b.due[key].amount, b.due[key].base)
 	}
 	for _, key := range keys(b.taxes, func(k, l taxKey) int {
 		return strings.Compare(k.month+k.currency+k.category+k.percent, l.month+l.currency+l.category+l.percent)

@@ -267,13 +267,14 @@ func (b *batch) item(d *document, posting account.Posting) (item int64, due doma
 
 // sell adds what of an entry's revenue is which item's.
 func (b *batch) sell(p place, number int64, entry account.Entry) error {
-	sales, err := account.Sales(p.event.Event)
+	sales, err := account.Sales(p.event.Event, entry)
 	if err != nil {
 		return err
 	}
 	for part, sale := range sales {
 		b.sales = append(b.sales, string(entry.Date), int64(p.commit.Position), number, int64(part),
-			entry.Customer[:], string(sale.Sold), sale.Item, sale.Amount.Currency().String(), sale.Amount.Minor())
+			entry.Customer[:], string(sale.Sold), sale.Item, sale.Amount.Currency().String(),
+			sale.Amount.Minor(), sale.Base.Minor())
 	}
 	return nil
 }
@@ -323,10 +324,7 @@ func (b *batch) sumCustomer(entry account.Entry, posting account.Posting, curren
 		return err
 	}
 	moved := worthOf(posting.Amount, posting.Base)
-	if posting.Account == account.CustomerCredit {
-		return row.credit.add(moved.negated())
-	}
-	if err := row.receivable.add(moved); err != nil {
+	if err := row.post(posting.Account, moved); err != nil || posting.Account == account.CustomerCredit {
 		return err
 	}
 	d, err := b.document(posting.Item)
@@ -356,7 +354,7 @@ func (b *batch) sumDue(date, due domain.Date, currency string, moved worth) erro
 		if err != nil {
 			return err
 		}
-		if *row, err = add(*row, moved.amount); err != nil {
+		if err := row.add(moved); err != nil {
 			return err
 		}
 	}

@@ -35,9 +35,12 @@ type Journal struct {
 
 // Entry is one balanced entry.
 type Entry struct {
-	// Position is that of the commit, and Entry counts in it from 0.
+	// Position is that of the commit, and Entry counts in it from 0. Event, which
+	// counts in it from 0 too, and Type are what is posted.
 	Position     uint64      `json:"position"`
 	Entry        int         `json:"entry"`
+	Event        int         `json:"event"`
+	Type         string      `json:"type"`
 	Date         domain.Date `json:"date"`
 	Kind         domain.Kind `json:"kind"`
 	Document     uuid.UUID   `json:"document"`
@@ -119,14 +122,14 @@ func (f JournalFilter) read(ctx context.Context, tx Tx, after key, limit int, in
 	if after.set {
 		w.add("(date, position, entry) > (?, ?, ?)", after.text, after.number, after.seq)
 	}
-	query := `SELECT k.date, k.position, k.entry, d.kind, d.id, d.number, d.customer, d.name
+	query := `SELECT k.date, k.position, k.entry, e.event, e.type, d.kind, d.id, d.number, d.customer, d.name
 		FROM (SELECT DISTINCT date, position, entry FROM ` + from + w.String() + ` ORDER BY date, position, entry` + w.limit(limit+1) + `) k
 		JOIN entries e ON e.position = k.position AND e.entry = k.entry
 		JOIN documents d ON d.seq = e.document
 		ORDER BY k.date, k.position, k.entry`
 	return load(ctx, tx, query, w.args, func(r scanner) error {
 		var e Entry
-		if err := r.Scan(&e.Date, &e.Position, &e.Entry, &e.Kind, &e.Document, &e.Number, &e.Customer, &e.CustomerName); err != nil {
+		if err := r.Scan(&e.Date, &e.Position, &e.Entry, &e.Event, &e.Type, &e.Kind, &e.Document, &e.Number, &e.Customer, &e.CustomerName); err != nil {
 			return err
 		}
 		if len(into.Entries) == limit {

@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/account"
 )
 
 // OpenFilter says which open items to list: the first due first.
@@ -17,6 +19,8 @@ type OpenFilter struct {
 	// AsOf is the day from which days overdue are counted; it is required. What
 	// is open is what is open now.
 	AsOf domain.Date
+	// Explain adds the entries behind each item.
+	Explain bool
 	// Limit is the number of rows, at most MaxLimit; 0 means DefaultLimit.
 	Limit int
 	// After is the Next of the page before, with the same filter.
@@ -42,17 +46,9 @@ type OpenItem struct {
 	OpenBase string `json:"open_base"`
 	// DaysOverdue is 0 up to and on the due date.
 	DaysOverdue int `json:"days_overdue"`
-}
-
-// Aging is what is open in one currency, by how long it is overdue.
-type Aging struct {
-	Currency string `json:"currency"`
-	Open     string `json:"open"`
-	NotDue   string `json:"not_due"`
-	Days30   string `json:"days_1_30"`
-	Days60   string `json:"days_31_60"`
-	Days90   string `json:"days_61_90"`
-	Older    string `json:"days_over_90"`
+	// Entries are those that made what is open; their figures are open and
+	// open_base.
+	Entries []Evidence `json:"entries,omitempty"`
 }
 
 // openOrder is the order of open items.
@@ -80,6 +76,11 @@ func (q *Queries) OpenItems(ctx context.Context, f OpenFilter) (OpenItems, error
 		}
 		if err := f.read(ctx, tx, after, limit, base, &items); err != nil {
 			return err
+		}
+		if f.Explain {
+			if err := items.explain(ctx, tx, base); err != nil {
+				return err
+			}
 		}
 		return f.age(ctx, tx, currency, &items)
 	})
@@ -113,9 +114,39 @@ func (f OpenFilter) read(ctx context.Context, tx Tx, after key, limit int, base 
 		if err != nil {
 			return err
 		}
-		into.Items = append(into.Items, OpenItem{s, base(d.openBase), daysBetween(d.due, f.AsOf)})
+		into.Items = append(into.Items, OpenItem{Summary: s, OpenBase: base(d.openBase), DaysOverdue: daysBetween(d.due, f.AsOf)})
 		return nil
 	})
+}
+
+// explain adds the entries behind each item.
+func (o *OpenItems) explain(ctx context.Context, tx Tx, base func(int64) string) error {
+	told := 0
+	for part := range slices.Chunk(o.Items, peopleTogether) {
+		w := where{conditions: []string{"p.item <> 0"}}
+		var customers, documents []any
+		for i := range part {
+			customers, documents = append(customers, part[i].Customer[:]), append(documents, part[i].ID[:])
+		}
+		w.in("p.customer", customers...)
+		w.in("i.id", documents...)
+		w.add("p.account = ?", string(account.Receivables))
+		all, err := readFacts(ctx, tx, postingFacts, w)
+		if err != nil {
+			return err
+		}
+		entries, err := explain(all, base, func(p fact) (domain.StreamID, []figure) { return p.of, both("open", p.worth) })
+		if err != nil {
+			return err
+		}
+		for i := range part {
+			part[i].Entries = entries[domain.StreamID{Kind: part[i].Kind, ID: part[i].ID}]
+		}
+		if told += len(all); told > MaxEntries {
+			return tooMany()
+		}
+	}
+	return nil
 }
 
 // age sums by days overdue. For all customers the sums of each due date are
@@ -134,14 +165,10 @@ func (f OpenFilter) age(ctx context.Context, tx Tx, base string, into *OpenItems
 		if err := r.Scan(&due, &currency, &open.amount, &open.base); err != nil {
 			return err
 		}
-		if byCurrency[currency] == nil {
-			byCurrency[currency] = new(ages)
-		}
-		days := daysBetween(due, f.AsOf)
-		if err := whole.add(days, open.base); err != nil {
+		if err := whole.add(due, f.AsOf, open.base); err != nil {
 			return err
 		}
-		return byCurrency[currency].add(days, open.amount)
+		return at(byCurrency, currency).add(due, f.AsOf, open.amount)
 	})
 	if err != nil {
 		return err
@@ -159,28 +186,6 @@ func (f OpenFilter) age(ctx context.Context, tx Tx, base string, into *OpenItems
 	aging, err := whole.aging(base)
 	into.Base = &aging
 	return err
-}
-
-// ages are sums by days overdue; the first is the whole.
-type ages [6]int64
-
-func (a *ages) add(days int, open int64) error {
-	for _, i := range []int{0, 1 + min((max(days, 0)+29)/30, 4)} {
-		sum, err := add(a[i], open)
-		if err != nil {
-			return err
-		}
-		a[i] = sum
-	}
-	return nil
-}
-
-func (a *ages) aging(currency string) (Aging, error) {
-	text, err := decimals(currency)
-	if err != nil {
-		return Aging{}, err
-	}
-	return Aging{currency, text(a[0]), text(a[1]), text(a[2]), text(a[3]), text(a[4]), text(a[5])}, nil
 }
 
 func daysBetween(due, day domain.Date) int {

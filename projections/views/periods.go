@@ -113,7 +113,7 @@ func (q *Queries) Periods(ctx context.Context) ([]Period, error) {
 
 // read adds the balances that were entered.
 func (p *Period) read(ctx context.Context, tx Tx, seq int64) error {
-	currency, _, err := bookCurrency(ctx, tx)
+	currency, base, err := bookCurrency(ctx, tx)
 	if err != nil {
 		return err
 	}
@@ -130,7 +130,8 @@ func (p *Period) read(ctx context.Context, tx Tx, seq int64) error {
 	if err != nil {
 		return err
 	}
-	t, err := trialBalance(balances, currency)
+	t := TrialBalance{Currency: currency}
+	err = t.fill(balances, base)
 	p.Balances = t.Accounts
 	return err
 }

@@ -40,67 +40,114 @@ type TaxRow struct {
 	Taxable  string        `json:"taxable"`
 	Tax      string        `json:"tax"`
 	Currency string        `json:"currency"`
+	// Entries are those behind a row of a period; their figures are taxable and
+	// tax.
+	Entries []Evidence `json:"entries,omitempty"`
 }
 
-// TaxReport reports on the months from and to, both included, each "2026-01" or
-// empty for no bound.
-func (q *Queries) TaxReport(ctx context.Context, from, to string) (TaxReport, error) {
-	for _, month := range []string{from, to} {
+// TaxFilter says of which months a tax report is.
+type TaxFilter struct {
+	// From and To bound the months, both included, each "2026-01" or empty for no
+	// bound.
+	From, To string
+	// Explain adds the entries behind the rows of each period.
+	Explain bool
+}
+
+// TaxReport reports on the tax of some months. Faults invalid-month,
+// too-many-entries.
+func (q *Queries) TaxReport(ctx context.Context, f TaxFilter) (TaxReport, error) {
+	for _, month := range []string{f.From, f.To} {
 		if _, err := time.Parse("2006-01", month); month != "" && err != nil {
 			return TaxReport{}, fault("invalid-month", "%.20q is not a month of the form 2026-01", "", month)
 		}
 	}
-	var w where
-	w.text("month >= ?", from)
-	w.text("month <= ?", to)
-	report := TaxReport{Basis: tax.ByInvoice, From: from, To: to, Periods: []TaxPeriod{}}
-	var byMonth map[string]map[taxKey]*taxSums
-	var whole map[taxKey]*taxSums
+	report := TaxReport{Basis: tax.ByInvoice, From: f.From, To: f.To}
 	err := q.reader.Read(ctx, func(tx Tx) error {
-		byMonth, whole = map[string]map[taxKey]*taxSums{}, map[taxKey]*taxSums{}
 		if err := report.readBasis(ctx, tx); err != nil {
 			return err
 		}
-		currency, _, err := bookCurrency(ctx, tx)
+		currency, base, err := bookCurrency(ctx, tx)
 		if err != nil {
 			return err
 		}
-		return load(ctx, tx, `SELECT month, category, percent, taxable_base, tax_base FROM tax_months`+w.String(), w.args,
-			func(r scanner) error {
-				k := taxKey{currency: currency}
-				var row taxSums
-				if err := r.Scan(&k.month, &k.category, &k.percent, &row.taxable.base, &row.tax.base); err != nil {
-					return err
-				}
-				if byMonth[k.month] == nil {
-					byMonth[k.month] = map[taxKey]*taxSums{}
-				}
-				if err := addTax(byMonth[k.month], k, row); err != nil {
-					return err
-				}
-				k.month = ""
-				return addTax(whole, k, row)
-			})
+		months, err := f.months(ctx, tx, currency)
+		if err != nil {
+			return err
+		}
+		var entries map[taxKey][]Evidence
+		if f.Explain {
+			if entries, err = f.explain(ctx, tx, currency, base); err != nil {
+				return err
+			}
+		}
+		return report.fill(months, entries)
 	})
 	if err != nil {
 		return TaxReport{}, fmt.Errorf("views: tax report: %w", err)
 	}
-	for _, month := range keys(byMonth, cmp.Compare[string]) {
-		rows, err := taxRows(byMonth[month])
-		if err != nil {
-			return TaxReport{}, err
-		}
-		report.Periods = append(report.Periods, TaxPeriod{month, rows})
-	}
-	report.Rows, err = taxRows(whole)
-	return report, err
+	return report, nil
 }
 
-func addTax(sums map[taxKey]*taxSums, k taxKey, row taxSums) error {
-	if sums[k] == nil {
-		sums[k] = &taxSums{}
+// months gives the sums of each month, of documents in all currencies.
+func (f TaxFilter) months(ctx context.Context, tx Tx, currency string) (map[string]map[taxKey]*taxSums, error) {
+	var w where
+	w.text("month >= ?", f.From)
+	w.text("month <= ?", f.To)
+	months := map[string]map[taxKey]*taxSums{}
+	return months, load(ctx, tx, `SELECT month, category, percent, taxable_base, tax_base FROM tax_months`+w.String(), w.args,
+		func(r scanner) error {
+			k := taxKey{currency: currency}
+			var row taxSums
+			if err := r.Scan(&k.month, &k.category, &k.percent, &row.taxable.base, &row.tax.base); err != nil {
+				return err
+			}
+			if months[k.month] == nil {
+				months[k.month] = map[taxKey]*taxSums{}
+			}
+			return at(months[k.month], k).add(row)
+		})
+}
+
+// explain tells the entries behind each row.
+func (f TaxFilter) explain(ctx context.Context, tx Tx, currency string, base func(int64) string) (map[taxKey][]Evidence, error) {
+	var w where
+	w.add("p.tax_point <> ''")
+	if f.From != "" {
+		w.add("p.tax_point >= ?", f.From+"-01")
 	}
-	return sums[k].add(row)
+	if f.To != "" {
+		w.add("p.tax_point <= ?", f.To+"-31")
+	}
+	all, err := readFacts(ctx, tx, postingFacts, w)
+	if err != nil {
+		return nil, err
+	}
+	return explain(all, base, func(p fact) (taxKey, []figure) {
+		return taxKey{p.taxPoint.Month(), currency, p.category, p.percent},
+			[]figure{{"taxable", p.taxable.base, true}, {"tax", -p.base, true}}
+	})
+}
+
+// fill adds the months, and the sums of all.
+func (report *TaxReport) fill(months map[string]map[taxKey]*taxSums, entries map[taxKey][]Evidence) (err error) {
+	report.Periods = []TaxPeriod{}
+	whole := map[taxKey]*taxSums{}
+	for _, month := range keys(months, cmp.Compare[string]) {
+		rows, err := taxRows(months[month], entries)
+		if err != nil {
+			return err
+		}
+		report.Periods = append(report.Periods, TaxPeriod{month, rows})
+		for k, row := range months[month] {
+			k.month = ""
+			if err := at(whole, k).add(*row); err != nil {
+				return err
+			}
+		}
+	}
+	report.Rows, err = taxRows(whole, nil)
+	return err
 }
 
 // readBasis finds the book's basis; a book that is not open yet has the usual one.
@@ -120,7 +167,7 @@ func (s *taxSums) add(t taxSums) error {
 	return s.tax.add(t.tax)
 }
 
-func taxRows(sums map[taxKey]*taxSums) ([]TaxRow, error) {
+func taxRows(sums map[taxKey]*taxSums, entries map[taxKey][]Evidence) ([]TaxRow, error) {
 	rows := make([]TaxRow, 0, len(sums))
 	for k, s := range sums {
 		text, err := decimals(k.currency)
@@ -131,7 +178,7 @@ func taxRows(sums map[taxKey]*taxSums) ([]TaxRow, error) {
 		if err != nil {
 			return nil, damaged("tax rate %.20q", k.percent)
 		}
-		rows = append(rows, TaxRow{tax.Category(k.category), percent, text(s.taxable.base), text(s.tax.base), k.currency})
+		rows = append(rows, TaxRow{tax.Category(k.category), percent, text(s.taxable.base), text(s.tax.base), k.currency, entries[k]})
 	}
 	slices.SortFunc(rows, func(a, b TaxRow) int {
 		return cmp.Or(cmp.Compare(a.Currency, b.Currency), cmp.Compare(a.Category, b.Category), a.Percent.Cmp(b.Percent))
@@ -167,6 +214,9 @@ type AccountBalance struct {
 	// side where that stands: exchange differences are a balance of no amount.
 	DebitBase  string `json:"debit_base"`
 	CreditBase string `json:"credit_base"`
+	// Entries are those behind it; their figures are balance, which is above zero
+	// for a debit, below for a credit, and among Accounts balance_base.
+	Entries []Evidence `json:"entries,omitempty"`
 }
 
 // Totals are the sums of a trial balance.
@@ -176,48 +226,80 @@ type Totals struct {
 	Credit   string `json:"credit"`
 }
 
-// TrialBalance gives the balances of all accounts, by documents dated up to a
-// day, which may be empty for all.
-func (q *Queries) TrialBalance(ctx context.Context, until domain.Date) (TrialBalance, error) {
-	query, args := `SELECT account, currency, debit, credit, debit_base, credit_base FROM account_balances`, []any(nil)
-	if until != "" {
-		query, args = `SELECT account, currency, sum(debit), sum(credit), sum(debit_base), sum(credit_base) FROM account_days
-			WHERE date <= $1 GROUP BY account, currency`, []any{string(until)}
-	}
-	var balances map[dayKey]worth
-	var currency string
-	err := q.reader.Read(ctx, func(tx Tx) (err error) {
-		balances = map[dayKey]worth{}
-		if currency, _, err = bookCurrency(ctx, tx); err != nil {
-			return err
-		}
-		return load(ctx, tx, query, args, func(r scanner) error {
-			var k dayKey
-			var s sums
-			if err := r.Scan(append([]any{&k.account, &k.currency}, s.columns()...)...); err != nil {
-				return err
-			}
-			balances[k] = worth{s.debit.amount - s.credit.amount, s.debit.base - s.credit.base}
-			return nil
-		})
-	})
-	if err != nil {
-		return TrialBalance{}, fmt.Errorf("views: trial balance: %w", err)
-	}
-	t, err := trialBalance(balances, currency)
-	t.Until = until
-	return t, err
+// BalanceFilter says of which day a trial balance is.
+type BalanceFilter struct {
+	// Until is the last day that counts; empty for all.
+	Until domain.Date
+	// Explain adds the entries behind each account.
+	Explain bool
 }
 
-func trialBalance(balances map[dayKey]worth, base string) (TrialBalance, error) {
-	t := TrialBalance{Accounts: []AccountBalance{}, InBase: []AccountBalance{}, Totals: []Totals{}, Currency: base}
-	if len(balances) == 0 && base == "" {
-		return t, nil
+// TrialBalance gives the balances of all accounts. Fault too-many-entries.
+func (q *Queries) TrialBalance(ctx context.Context, f BalanceFilter) (t TrialBalance, err error) {
+	err = q.reader.Read(ctx, func(tx Tx) error {
+		currency, base, err := bookCurrency(ctx, tx)
+		if err != nil {
+			return err
+		}
+		balances, err := f.balances(ctx, tx)
+		if err != nil {
+			return err
+		}
+		t = TrialBalance{Currency: currency, Until: f.Until}
+		if err := t.fill(balances, base); err != nil || !f.Explain {
+			return err
+		}
+		return t.explain(ctx, tx, base)
+	})
+	return t, failed("trial balance", err)
+}
+
+func (f BalanceFilter) balances(ctx context.Context, tx Tx) (map[dayKey]worth, error) {
+	query, args := `SELECT account, currency, debit, credit, debit_base, credit_base FROM account_balances`, []any(nil)
+	if f.Until != "" {
+		query, args = `SELECT account, currency, sum(debit), sum(credit), sum(debit_base), sum(credit_base) FROM account_days
+			WHERE date <= $1 GROUP BY account, currency`, []any{string(f.Until)}
 	}
-	inBase, err := decimals(base)
+	balances := map[dayKey]worth{}
+	return balances, load(ctx, tx, query, args, func(r scanner) error {
+		var k dayKey
+		var s sums
+		err := r.Scan(append([]any{&k.account, &k.currency}, s.columns()...)...)
+		balances[k] = worth{s.debit.amount - s.credit.amount, s.debit.base - s.credit.base}
+		return err
+	})
+}
+
+// explain adds the entries behind each account, in each currency and in the
+// book's.
+func (t *TrialBalance) explain(ctx context.Context, tx Tx, base func(int64) string) error {
+	var w where
+	w.between("p.date", "", t.Until)
+	all, err := readFacts(ctx, tx, postingFacts, w)
 	if err != nil {
-		return t, err
+		return err
 	}
+	entries, err := explain(all, base, func(p fact) (dayKey, []figure) {
+		return dayKey{account: string(p.account), currency: p.currency}, both("balance", p.worth)
+	})
+	if err != nil {
+		return err
+	}
+	for i := range t.Accounts {
+		t.Accounts[i].Entries = entries[dayKey{account: string(t.Accounts[i].Account), currency: t.Accounts[i].Currency}]
+	}
+	inBase, err := explain(all, base, func(p fact) (account.Account, []figure) {
+		return p.account, []figure{{"balance", p.base, true}}
+	})
+	for i := range t.InBase {
+		t.InBase[i].Entries = inBase[t.InBase[i].Account]
+	}
+	return err
+}
+
+// fill adds the accounts, and the sums of both sides.
+func (t *TrialBalance) fill(balances map[dayKey]worth, base func(int64) string) error {
+	t.Accounts, t.InBase, t.Totals = []AccountBalance{}, []AccountBalance{}, []Totals{}
 	totals := map[string]*sums{}
 	var whole sums
 	for _, info := range account.Chart() {
@@ -229,24 +311,21 @@ func trialBalance(balances map[dayKey]worth, base string) (TrialBalance, error) 
 			}
 			text, err := decimals(k.currency)
 			if err != nil {
-				return t, err
+				return err
 			}
 			posted = true
 			if err := held.add(worth{base: balances[k].base}); err != nil {
-				return t, err
+				return err
 			}
 			var s sums
-			if totals[k.currency] == nil {
-				totals[k.currency] = &sums{}
-			}
-			for _, into := range []*sums{&s, totals[k.currency], &whole} {
+			for _, into := range []*sums{&s, at(totals, k.currency), &whole} {
 				if err := into.add(balances[k]); err != nil {
-					return t, err
+					return err
 				}
 			}
 			t.Accounts = append(t.Accounts, AccountBalance{
-				info.Account, info.Name, text(s.debit.amount), text(s.credit.amount), k.currency,
-				inBase(s.debit.base), inBase(s.credit.base),
+				Account: info.Account, Name: info.Name, Debit: text(s.debit.amount), Credit: text(s.credit.amount),
+				Currency: k.currency, DebitBase: base(s.debit.base), CreditBase: base(s.credit.base),
 			})
 		}
 		if !posted {
@@ -254,22 +333,25 @@ func trialBalance(balances map[dayKey]worth, base string) (TrialBalance, error) 
 		}
 		var s sums
 		if err := s.add(held); err != nil {
-			return t, err
+			return err
 		}
-		debit, credit := inBase(s.debit.base), inBase(s.credit.base)
-		t.InBase = append(t.InBase, AccountBalance{info.Account, info.Name, debit, credit, base, debit, credit})
+		debit, credit := base(s.debit.base), base(s.credit.base)
+		t.InBase = append(t.InBase, AccountBalance{
+			Account: info.Account, Name: info.Name, Debit: debit, Credit: credit, Currency: t.Currency, DebitBase: debit, CreditBase: credit,
+		})
 	}
 	for _, currency := range keys(totals, cmp.Compare[string]) {
 		text, err := decimals(currency)
 		if err != nil {
-			return t, err
+			return err
 		}
 		t.Totals = append(t.Totals, Totals{currency, text(totals[currency].debit.amount), text(totals[currency].credit.amount)})
 	}
-	t.Base = Totals{base, inBase(whole.debit.base), inBase(whole.credit.base)}
-	return t, nil
+	t.Base = Totals{t.Currency, base(whole.debit.base), base(whole.credit.base)}
+	return nil
 }
 
+// dateTime is midnight of a day.
 func dateTime(d domain.Date) time.Time {
 	day, err := time.Parse(time.DateOnly, string(d))
 	if err != nil {

@@ -44,9 +44,9 @@ var (
 		"customer", "item", "due", "base", "taxable_base", "tax_point",
 	}}
 	salesTable = Table{"sales", 4, []string{
-		"date", "position", "entry", "part", "customer", "sold", "item", "currency", "amount",
+		"date", "position", "entry", "part", "customer", "sold", "item", "currency", "amount", "base",
 	}}
-	dueTable      = Table{"due_sums", 4, []string{"span", "since", "currency", "due", "amount"}}
+	dueTable      = Table{"due_sums", 4, []string{"span", "since", "currency", "due", "amount", "base"}}
 	daysTable     = Table{"account_days", 3, []string{"date", "account", "currency", "debit", "credit", "debit_base", "credit_base"}}
 	accountsTable = Table{"account_balances", 2, []string{"account", "currency", "debit", "credit", "debit_base", "credit_base"}}
 	openTable     = Table{"open_days", 2, []string{"due", "currency", "open", "open_base"}}

@@ -19,7 +19,7 @@ type migration struct {
 }
 
 // Version is the schema's version: the number of migrations.
-const Version = 7
+const Version = 8
 
 var migrations = [Version]migration{{
 	tables: []string{
@@ -136,10 +136,6 @@ var migrations = [Version]migration{{
 		"activity", "entries", "postings", "account_days", "account_balances", "open_days", "tax_months",
 		"funds", "allocations",
 	)...),
-	indexes: []string{
-		`CREATE INDEX documents_owing ON documents (customer, currency, due, open) WHERE open <> 0`,
-		`CREATE INDEX postings_customer ON postings (customer, date, position, entry, line, account, currency, due, amount) WHERE item <> 0`,
-	},
 }, {
 	// Amounts stand beside what they are worth in the book's currency, which
 	// follows from the log.
@@ -202,6 +198,25 @@ var migrations = [Version]migration{{
 		"activity", "entries", "postings", "account_days", "account_balances", "open_days", "tax_months",
 		"funds", "allocations", "sales", "due_sums", "periods", "period_balances",
 	)...),
+}, {
+	// What reports add up has its worth in the book's currency beside it. The two
+	// indexes of migration 3 are made here, with that.
+	tables: append([]string{
+		`ALTER TABLE sales ADD COLUMN base INT8 NOT NULL DEFAULT 0`,
+		`ALTER TABLE due_sums ADD COLUMN base INT8 NOT NULL DEFAULT 0`,
+		`DROP INDEX IF EXISTS documents_owing`,
+		`DROP INDEX IF EXISTS postings_customer`,
+	}, emptied(
+		"books", "roles", "series", "series_counters", "customers", "customer_balances", "documents", "contents",
+		"activity", "entries", "postings", "account_days", "account_balances", "open_days", "tax_months",
+		"funds", "allocations", "sales", "due_sums", "periods", "period_balances", "deposits", "deductions",
+	)...),
+	indexes: []string{
+		`CREATE INDEX documents_owing ON documents (customer, currency, due, open, open_base) WHERE open <> 0`,
+		`CREATE INDEX postings_customer ON postings (customer, date, position, entry, line, account, currency, due, amount, base)
+			WHERE item <> 0`,
+		`CREATE INDEX postings_taxed ON postings (tax_point, position, entry, line) WHERE tax_point <> ''`,
+	},
 }}
 
 // emptied gives the statements that empty tables, and begin the log again.

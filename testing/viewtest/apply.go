@@ -226,7 +226,7 @@ func testManyAtOnce(t *testing.T, e Engine) {
 				return
 			default:
 			}
-			balance, err := reader.TrialBalance(ctx, "")
+			balance, err := reader.TrialBalance(ctx, views.BalanceFilter{})
 			if err != nil {
 				failed <- fmt.Errorf("read: %w", err)
 				return

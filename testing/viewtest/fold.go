@@ -185,8 +185,8 @@ func testErased(t *testing.T, e Engine) {
 		t.Error("the views still name the person")
 	}
 	same(t, "attestation", attest(t, after), attest(t, before))
-	same(t, "trial balance", must[views.TrialBalance](t)(after.TrialBalance(within(t), "")),
-		must[views.TrialBalance](t)(before.TrialBalance(within(t), "")))
+	same(t, "trial balance", must[views.TrialBalance](t)(after.TrialBalance(within(t), views.BalanceFilter{})),
+		must[views.TrialBalance](t)(before.TrialBalance(within(t), views.BalanceFilter{})))
 }
 
 // erase gives the book without the personal data of a customer.

@@ -194,7 +194,7 @@ func testBadInput(t *testing.T, e Engine) {
 	same(t, "unknown document", code(err), "unknown-document")
 	_, err = s.Customer(ctx, given.ID("none"))
 	same(t, "unknown customer", code(err), "unknown-customer")
-	_, err = s.TaxReport(ctx, "2026-13", "")
+	_, err = s.TaxReport(ctx, views.TaxFilter{From: "2026-13"})
 	same(t, "month", code(err), "invalid-month")
 	_, err = s.OpenItems(ctx, views.OpenFilter{AsOf: "yesterday"})
 	same(t, "date", code(err), "invalid-date")

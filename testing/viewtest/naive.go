@@ -33,6 +33,7 @@ func agree(t tester, s Store, b *given.Book) {
 	agreePayments(t, s, b)
 	agreePeriods(t, s, b)
 	agreeDeposits(t, s, b)
+	agreeReports(t, s, b)
 }
 
 func text(minor int64) string { return money.New(minor, given.Pounds).String() }
@@ -113,7 +114,7 @@ func agreeInvoice(t tester, d views.Summary, state invoice.State) {
 
 func balanceOf(t tester, s Store, a account.Account) int64 {
 	t.Helper()
-	for _, row := range must[views.TrialBalance](t)(s.TrialBalance(within(t), "")).Accounts {
+	for _, row := range must[views.TrialBalance](t)(s.TrialBalance(within(t), views.BalanceFilter{})).Accounts {
 		if row.Account == a {
 			return minor(t, row.Debit) - minor(t, row.Credit)
 		}
@@ -169,7 +170,7 @@ func agreeAccounts(t tester, s Store, b *given.Book) {
 				}
 			}
 		}
-		balance := must[views.TrialBalance](t)(s.TrialBalance(within(t), until))
+		balance := must[views.TrialBalance](t)(s.TrialBalance(within(t), views.BalanceFilter{Until: until}))
 		for _, row := range balance.Accounts {
 			same(t, fmt.Sprintf("%s until %q", row.Account, until), text(minor(t, row.Debit)-minor(t, row.Credit)), text(want[row.Account]))
 			delete(want, row.Account)
@@ -239,7 +240,7 @@ func agreeTax(t tester, s Store, b *given.Book) {
 			}
 		}
 	}
-	report := must[views.TaxReport](t)(s.TaxReport(within(t), "", ""))
+	report := must[views.TaxReport](t)(s.TaxReport(within(t), views.TaxFilter{}))
 	var sum, parts int64
 	for _, period := range report.Periods {
 		for _, row := range period.Rows {

@@ -129,10 +129,17 @@ func (c *chance) invoice() uuid.UUID {
 func (c *chance) content(who uuid.UUID) invoice.Content {
 	content := invoice.Content{Customer: who, Currency: given.Pounds}
 	for range rapid.IntRange(1, 4).Draw(c.t, "lines") {
-		content.Lines = append(content.Lines, given.Line(
+		line := given.Line(
 			rapid.SampledFrom([]string{"1", "2", "3.5", "10", "-1"}).Draw(c.t, "quantity"),
 			rapid.SampledFrom([]string{"0", "0.05", "9.99", "12.50", "1000"}).Draw(c.t, "price"),
-			rapid.SampledFrom([]string{"S 20", "S 20", "S 5", "Z 0", "E 0"}).Draw(c.t, "rate")))
+			rapid.SampledFrom([]string{"S 20", "S 20", "S 5", "Z 0", "E 0"}).Draw(c.t, "rate"))
+		line.Item = rapid.SampledFrom([]string{"", "TEA", "ITEM"}).Draw(c.t, "item")
+		content.Lines = append(content.Lines, line)
+	}
+	if rapid.IntRange(0, 4).Draw(c.t, "adjusted") == 0 {
+		content.Adjustments = []tax.Adjustment{{
+			Charge: rapid.Bool().Draw(c.t, "charge"), Amount: given.GBP("0.75"), Rate: content.Lines[0].Rate, Reason: "agreed",
+		}}
 	}
 	content.Exemptions = []tax.Exemption{{Category: tax.Exempt, Reason: "insurance"}}
 	content.PricesIncludeTax = rapid.Bool().Draw(c.t, "gross")

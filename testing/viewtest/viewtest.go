@@ -167,11 +167,15 @@ func everything(t tester, s Store) string {
 	answers["payments"] = payments
 	answers["customers"] = must[views.CustomerPage](t)(s.Customers(ctx, views.CustomerFilter{Limit: views.MaxLimit}))
 	answers["open"] = must[views.OpenItems](t)(s.OpenItems(ctx, views.OpenFilter{AsOf: "2026-06-01", Limit: views.MaxLimit}))
-	answers["tax"] = must[views.TaxReport](t)(s.TaxReport(ctx, "", ""))
-	answers["balance"] = must[views.TrialBalance](t)(s.TrialBalance(ctx, ""))
-	answers["balance until"] = must[views.TrialBalance](t)(s.TrialBalance(ctx, "2026-04-01"))
+	answers["tax"] = must[views.TaxReport](t)(s.TaxReport(ctx, views.TaxFilter{}))
+	answers["balance"] = must[views.TrialBalance](t)(s.TrialBalance(ctx, views.BalanceFilter{}))
+	answers["balance until"] = must[views.TrialBalance](t)(s.TrialBalance(ctx, views.BalanceFilter{Until: "2026-04-01"}))
 	answers["journal"] = must[views.Journal](t)(s.Journal(ctx, views.JournalFilter{Limit: views.MaxLimit}))
 	answers["periods"] = must[[]views.Period](t)(s.Periods(ctx))
+	answers["aging"] = must[views.AgingReport](t)(s.AgingReport(ctx, views.AgingFilter{Date: "2026-04-01", Explain: true}))
+	answers["statements"] = must[views.Statements](t)(s.Statements(ctx, views.StatementFilter{From: "2026-03-02", Explain: true}))
+	answers["ledger"] = must[views.Ledger](t)(s.Ledger(ctx, views.LedgerFilter{From: "2026-03-02", Explain: true}))
+	answers["revenue"] = must[views.RevenueReport](t)(s.Revenue(ctx, views.RevenueFilter{Explain: true}))
 	answers["series"] = must[[]views.Series](t)(s.Series(ctx))
 	if book, err := s.Book(ctx); err == nil {
 		answers["book"] = book
