@@ -214,6 +214,12 @@ func allDocuments(t tester, s Store, f views.Filter, size int) []views.Summary {
 	}
 }
 
+// BusyBook has documents in every status, and payments of every kind.
+func BusyBook(t *testing.T) *given.Book {
+	t.Helper()
+	return busyBook(t)
+}
+
 // Agree compares every answer of the views with what the book's own states and
 // events add up to, for tests of one engine.
 func Agree(t *testing.T, s Store, b *given.Book) {
