@@ -72,7 +72,7 @@ func value(sales []Sale, entry Entry) error {
 		weights[i] = s.Amount.Minor()
 		total += weights[i]
 	}
-	base, err := entry.revenueBase()
+	base, err := entry.revenue()
 	if err != nil {
 		return err
 	}
@@ -97,8 +97,8 @@ func value(sales []Sale, entry Entry) error {
 	return nil
 }
 
-// revenueBase is the base of what the entry posts to Revenue.
-func (e Entry) revenueBase() (money.Amount, error) {
+// revenue is the base of what the entry posts to Revenue.
+func (e Entry) revenue() (money.Amount, error) {
 	var base money.Amount
 	for i, p := range e.Postings {
 		if i == 0 {

@@ -116,7 +116,7 @@ func TestSalesAreRevenue(t *testing.T) {
 			r.Fatal(err)
 		}
 		foreign := rapid.Int64Range(0, 3).Draw(r, "rate") // 0 for a document in the book's currency
-		entry := inBase(r, entries[0], foreign)
+		entry := converted(r, entries[0], foreign)
 		sales, err := account.Sales(change.Event, entry)
 		if err != nil {
 			r.Fatal(err)
@@ -144,8 +144,8 @@ func TestSalesAreRevenue(t *testing.T) {
 	})
 }
 
-// inBase is an entry whose bases are at so many yen a penny, or as they are.
-func inBase(r *rapid.T, e account.Entry, rate int64) account.Entry {
+// converted is an entry whose bases are at so many yen a penny, or as they are.
+func converted(r *rapid.T, e account.Entry, rate int64) account.Entry {
 	if rate == 0 {
 		return e
 	}
