@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/eventstore"
@@ -257,6 +258,11 @@ func (w *Writer) Durable() page.Head {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.durableHead
+}
+
+// ProveTree proves that the log of a size begins with the log of an older size.
+func (w *Writer) ProveTree(old, size uint64) (tlog.TreeProof, error) {
+	return w.tree.ProveTree(old, size)
 }
 
 // Unsettled tells why the outcome of an append is unclear, or its receipts cannot

@@ -3,7 +3,8 @@
 //
 //	book.json   what the book is: ids, origin, public key; readable by anyone
 //	keys        which keys sign the log at which sizes, signed by the identity
-//	cosigned    the newest checkpoint that witnesses cosigned
+//	checkpoint  the newest checkpoint that witnesses were asked to cosign
+//	cosigned    the newest one that they did cosign
 //	ring        the wrapped keys
 //	head        the remembered head
 //	store/      JetStream's files

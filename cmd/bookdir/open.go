@@ -65,6 +65,7 @@ type link struct {
 	codec   *commit.Codec
 	keys    *keyring.Ring
 	unclean string
+	signs   *page.Signer
 	head    func() (page.Head, error)
 	closers []func(context.Context) error
 
@@ -167,6 +168,9 @@ func hold(ctx context.Context, dir string, info Info, o Options) (_ *link, err e
 	}
 	l.head = func() (page.Head, error) { return writer.Durable(), nil }
 	l.scrub(signer.Verifier())
+	if err := l.cosign(writer); err != nil {
+		return nil, err
+	}
 	transport, err := named(l.keys, transportKey)
 	if err != nil {
 		return nil, err
@@ -192,6 +196,7 @@ func (l *link) unlock() (*page.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.signs = signer
 	digest, err := named(ring, digestKey)
 	if err != nil {
 		return nil, err

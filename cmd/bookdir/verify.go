@@ -62,6 +62,8 @@ type VerifyOptions struct {
 	Progress func(pages, of uint64)
 	// Slow, unless nil, is called after every page, to make room for others.
 	Slow func()
+	// Ask asks the witnesses what they have cosigned.
+	Ask bool
 	// Unkept does not remember how far the verification came.
 	Unkept bool
 }
@@ -73,6 +75,8 @@ type Report struct {
 	Events uint64
 	// From is the size from which the verification went on; 0 for the whole log.
 	From uint64
+	// Asked is what the witnesses said.
+	Asked []Asked
 }
 
 // keepEvery is how often a verification remembers how far it has come.
@@ -106,6 +110,13 @@ func (l *Log) Verify(ctx context.Context, o VerifyOptions) (Report, error) {
 	}
 	if o.Deep != nil {
 		v.found = append(v.found, o.Deep.end()...)
+	}
+	if o.Ask {
+		answers, failures, err := l.askWitnesses(ctx, v.report.Size)
+		if err != nil {
+			return v.report, err
+		}
+		v.report.Asked, v.found = answers, append(v.found, failures...)
 	}
 	if len(v.found)+len(v.report.Failures) > 0 {
 		v.last = nil
@@ -167,6 +178,12 @@ func (v *verification) expect() ([]transparency.Expectation, error) {
 	default:
 		code, _ := transparency.Code(err)
 		v.found = append(v.found, transparency.Failure{Code: code, What: "the cosigned checkpoint: " + err.Error()})
+	}
+	if text, h, err := l.newest(); err != nil {
+		code, _ := transparency.Code(err)
+		v.found = append(v.found, transparency.Failure{Code: cmp.Or(code, page.ErrCheckpointForm.Code), What: "the newest checkpoint: " + err.Error()})
+	} else if text != nil {
+		expected = append(expected, transparency.Expectation{Head: h, Whose: "the newest checkpoint"})
 	}
 	given, heads, err := newReceiptCheck(l.Verifier, v.options.Receipts)
 	v.receipts = given

@@ -89,6 +89,7 @@ var known = []struct {
 	{bookdir.ErrNoList, "no-key-list", "give the book any command once: it gets its identity and its list of keys then"},
 	{bookdir.ErrOffline, "identity-offline", "name the file of the identity key: --identity FILE"},
 	{bookdir.ErrNotIdentity, "not-the-identity", "give the file that daybook keys offline wrote for this book"},
+	{transparency.ErrTreeSize, "no-such-size", "daybook status tells how many commits the log has"},
 	{bookdir.ErrNoWitness, "no-witness", "daybook keys public lists the witnesses"},
 	{remote.ErrUnreachable, "busy", hintBusy},
 	{jetstream.ErrHeld, "busy", hintBusy},

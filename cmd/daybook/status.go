@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,9 +41,56 @@ type statusJSON struct {
 	Key     string    `json:"key"`
 	// Holder is the id of the process that holds the book, if another does.
 	Holder int `json:"holder,omitempty"`
-	// Witnesses cosign the log's heads; there are none.
-	Witnesses []string               `json:"witnesses"`
-	Failures  []transparency.Failure `json:"failures,omitempty"`
+	// Witnesses are the names of those that cosign the log's heads, and Quorum how
+	// many must.
+	Witnesses []string `json:"witnesses"`
+	Quorum    int      `json:"quorum,omitempty"`
+	// Cosigned is the newest head that they cosigned; absent if there is none.
+	Cosigned *cosignedJSON `json:"cosigned,omitempty"`
+	// Unwitnessed says what cannot be ruled out.
+	Unwitnessed string                 `json:"unwitnessed,omitempty"`
+	Failures    []transparency.Failure `json:"failures,omitempty"`
+}
+
+// cosignedJSON is a cosigned head.
+type cosignedJSON struct {
+	Size uint64    `json:"size"`
+	Root string    `json:"root"`
+	At   time.Time `json:"at"`
+	// Age is in seconds.
+	Age int64 `json:"age"`
+}
+
+// What nobody can rule out: what a witness would have seen.
+const (
+	withoutWitness = "none: whoever has the signing key could rewrite the log, and only receipts would show it"
+	neverCosigned  = "they have cosigned nothing yet: whoever has the signing key could rewrite the log, and only receipts would show it"
+)
+
+// witnessed adds what witnesses have cosigned.
+func (s *statusJSON) witnessed(dir string, i bookdir.Info, now time.Time) error {
+	for _, w := range i.Witnesses().Keys {
+		s.Witnesses = append(s.Witnesses, w.Name)
+	}
+	s.Quorum = i.Witnesses().Quorum
+	if s.Quorum == 0 {
+		s.Unwitnessed = withoutWitness
+		return nil
+	}
+	kept, err := bookdir.ReadCosigned(dir, i)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, transparency.ErrQuorum):
+		s.Unwitnessed = neverCosigned
+		return nil
+	case err != nil:
+		return err
+	}
+	s.Cosigned = &cosignedJSON{kept.Head.Size, base64.StdEncoding.EncodeToString(kept.Head.Root[:]), kept.At, int64(now.Sub(kept.At).Seconds())}
+	if kept.Head.Size < s.Size {
+		s.Unwitnessed = fmt.Sprintf("whoever has the signing key could rewrite the %s after size %d, and only receipts would show it",
+			count(s.Size-kept.Head.Size, "commit"), kept.Head.Size)
+	}
+	return nil
 }
 
 // withLog makes a command's function of one that needs the log, and no key.
@@ -85,6 +135,9 @@ last time; daybook verify checks everything.`,
 				Dir:      dir, Book: l.Info.Book, Created: l.Info.Created, Origin: l.Info.Origin, Key: l.Info.Key,
 				Holder: l.Holder, Witnesses: []string{}, Failures: status.Failures,
 			}
+			if err := answer.witnessed(dir, l.Info, a.now()); err != nil {
+				return err
+			}
 			if err := a.answer(answer, answer.people); err != nil {
 				return err
 			}
@@ -104,7 +157,18 @@ func (s statusJSON) people(w io.Writer) {
 	if s.Holder != 0 {
 		t.add("Held by", fmt.Sprintf("process %d", s.Holder))
 	}
-	t.add("Witness", "none: whoever has the signing key could rewrite the log, and only receipts would show it")
+	switch {
+	case s.Quorum == 0:
+		t.add("Witness", withoutWitness)
+	case s.Cosigned == nil:
+		t.add("Witness", fmt.Sprintf("%s: %s", strings.Join(s.Witnesses, ", "), neverCosigned))
+	default:
+		t.add("Witness", fmt.Sprintf("%d of %s", s.Quorum, strings.Join(s.Witnesses, ", ")))
+		t.add("Cosigned", fmt.Sprintf("size %d, %s ago", s.Cosigned.Size, time.Duration(s.Cosigned.Age)*time.Second))
+		if s.Unwitnessed != "" {
+			t.add("", s.Unwitnessed)
+		}
+	}
 	if s.OK {
 		t.add("State", "reaches everything that was acknowledged")
 	}

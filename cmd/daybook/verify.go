@@ -17,8 +17,10 @@ import (
 type verifyJSON struct {
 	headJSON
 	// From is the size from which the check went on, with --resume.
-	From     uint64                 `json:"from,omitempty"`
-	Failures []transparency.Failure `json:"failures"`
+	From uint64 `json:"from,omitempty"`
+	// Witnesses is what they say that they cosigned, where there are any.
+	Witnesses []bookdir.Asked        `json:"witnesses,omitempty"`
+	Failures  []transparency.Failure `json:"failures"`
 	// Unproved is how many pages stand after a failure, so that their commits
 	// could not be checked.
 	Unproved uint64 `json:"unproved,omitempty"`
@@ -29,6 +31,7 @@ type verifyFlags struct {
 	receipts, expect []string
 	trust            string
 	resume, deep     bool
+	offline          bool
 }
 
 func (a *app) verifyCommand() *cobra.Command {
@@ -82,6 +85,7 @@ A check that found nothing, or was interrupted, remembers how far it came;
 	flags.StringArrayVar(&f.receipts, "receipt", nil, "a receipt's `FILE`; may be repeated")
 	flags.StringArrayVar(&f.expect, "expect", nil, "a `FILE` with a checkpoint that the log must have; may be repeated")
 	flags.StringVar(&f.trust, "trust", "", "a `FILE` with the list of keys to trust (else the book's own)")
+	flags.BoolVar(&f.offline, "offline", false, "do not ask the witnesses")
 	flags.BoolVar(&f.resume, "resume", false, "go on from where the last check came to")
 	flags.BoolVar(&f.deep, "deep", false, "open every section and decide every command again; needs the passphrase")
 	return cmd
@@ -89,7 +93,7 @@ A check that found nothing, or was interrupted, remembers how far it came;
 
 // verifyOptions reads what the flags name.
 func (a *app) verifyOptions(dir string, l *bookdir.Log, f verifyFlags) (o bookdir.VerifyOptions, err error) {
-	o.Resume = f.resume
+	o.Resume, o.Ask = f.resume, !f.offline
 	if f.trust != "" {
 		if err := a.trust(f.trust, l); err != nil {
 			return o, err
@@ -166,7 +170,7 @@ func newVerifyJSON(r bookdir.Report) verifyJSON {
 	if failures == nil {
 		failures = []transparency.Failure{}
 	}
-	return verifyJSON{newHeadJSON(r.OK, r.Pages, r.Size, r.Events, r.Root), r.From, failures, r.Unproved}
+	return verifyJSON{newHeadJSON(r.OK, r.Pages, r.Size, r.Events, r.Root), r.From, r.Asked, failures, r.Unproved}
 }
 
 func tellReport(w io.Writer, r bookdir.Report, took time.Duration) {
@@ -181,6 +185,13 @@ func tellReport(w io.Writer, r bookdir.Report, took time.Duration) {
 		fmt.Fprintf(w, "The first %s were verified before.\n", count(r.From, "commit"))
 	}
 	fmt.Fprintf(w, "Root %s\n", h.Root)
+	for _, asked := range r.Asked {
+		if asked.Error != "" {
+			fmt.Fprintf(w, "Witness %s did not answer: %s\n", asked.Witness, asked.Error)
+			continue
+		}
+		fmt.Fprintf(w, "Witness %s has cosigned up to size %d.\n", asked.Witness, asked.Size)
+	}
 	tellFailures(w, r.Failures)
 	if r.Unproved > 0 {
 		fmt.Fprintf(w, "\n%s after a failure could not be held against a root.\n", count(r.Unproved, "page"))

@@ -1,0 +1,155 @@
+package bookdir
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/daybook-ledger/daybook/eventstore/page"
+	"github.com/daybook-ledger/daybook/eventstore/transparency"
+)
+
+// Checkpoint signs a checkpoint of the log as far as it was acknowledged and
+// remembered.
+func (b *Book) Checkpoint() ([]byte, page.Head, error) {
+	l := b.current()
+	h, err := l.head()
+	if err != nil {
+		return nil, page.Head{}, err
+	}
+	h.Page = 0
+	signed, err := l.signs.Checkpoint(h)
+	return signed, h, err
+}
+
+// TileExport writes a book's log as C2SP tlog-tiles into a folder: the pages that
+// follow those of the last time.
+type TileExport struct {
+	book  *Book
+	dir   string
+	mu    sync.Mutex
+	chain *page.Chain
+	tiles *transparency.Tiles
+}
+
+// NewTileExport begins an export into a folder, which is made if it is not there.
+// What stands there from an earlier export is written anew.
+func (b *Book) NewTileExport(dir string) (*TileExport, error) {
+	verifier, err := b.current().info.Verifier()
+	if err != nil {
+		return nil, err
+	}
+	e := &TileExport{book: b, dir: dir}
+	if e.chain, err = page.NewChain(verifier, page.EmptyHead(), page.Edge{}); err != nil {
+		return nil, err
+	}
+	e.tiles = transparency.NewTiles(e.put)
+	return e, nil
+}
+
+// put writes a file whole.
+func (e *TileExport) put(path string, data []byte) error {
+	path = filepath.Join(e.dir, filepath.FromSlash(path))
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("bookdir: export: %w", err)
+	}
+	if err := os.WriteFile(path+".new", data, 0o644); err != nil {
+		return fmt.Errorf("bookdir: export: %w", err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return fmt.Errorf("bookdir: export: %w", err)
+	}
+	return nil
+}
+
+// Update brings the folder to the log's durable head, verified, the checkpoint
+// last; and gives that head and its checkpoint.
+func (e *TileExport) Update(ctx context.Context, progress func(pages, of uint64)) (page.Head, []byte, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	durable, err := e.book.Head()
+	if err != nil {
+		return page.Head{}, nil, err
+	}
+	for stored, err := range e.book.Store().Read(ctx, e.chain.Head().Page+1, durable.Page) {
+		if err != nil {
+			return page.Head{}, nil, err
+		}
+		p, err := e.chain.Next(stored)
+		if err != nil {
+			return page.Head{}, nil, err
+		}
+		for _, c := range p.Commits {
+			if err := e.tiles.Append(page.EntryHash(c)); err != nil {
+				return page.Head{}, nil, err
+			}
+		}
+		if progress != nil {
+			progress(stored.Number, durable.Page)
+		}
+	}
+	if err := e.tiles.Flush(); err != nil {
+		return page.Head{}, nil, err
+	}
+	h := e.tiles.Head()
+	signed, err := e.book.current().signs.Checkpoint(h)
+	if err == nil {
+		err = e.put("checkpoint", signed)
+	}
+	return h, signed, err
+}
+
+// Tree makes the tree of a log anew from its pages, verified, in a file of the
+// system's temporary folder. The caller closes the tree; the file is gone then.
+func (l *Log) Tree(ctx context.Context, progress func(pages, of uint64)) (*transparency.Tree, error) {
+	f, err := os.CreateTemp("", "daybook-tree-")
+	if err != nil {
+		return nil, fmt.Errorf("bookdir: %w", err)
+	}
+	defer os.Remove(f.Name()) // it stays while it is open
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("bookdir: %w", err)
+	}
+	tree, err := transparency.CreateFile(f.Name())
+	if err != nil {
+		return nil, err
+	}
+	if err := l.fill(ctx, tree, progress); err != nil {
+		_ = tree.Close() // the error before says more
+		return nil, err
+	}
+	return tree, nil
+}
+
+func (l *Log) fill(ctx context.Context, tree *transparency.Tree, progress func(pages, of uint64)) error {
+	last, err := l.Store.Last(ctx)
+	if err != nil {
+		return err
+	}
+	chain, err := page.NewChain(l.Verifier, page.EmptyHead(), page.Edge{})
+	if err != nil {
+		return err
+	}
+	var leaves []tlog.Hash
+	for stored, err := range l.Store.Read(ctx, 1, last) {
+		if err != nil {
+			return err
+		}
+		p, err := chain.Next(stored)
+		if err != nil {
+			return err
+		}
+		leaves = p.Leaves(leaves[:0])
+		if err := tree.Append(leaves...); err != nil {
+			return err
+		}
+		if progress != nil {
+			progress(stored.Number, last)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+// desk runs commands on one book.
+type desk struct {
+	t   *testing.T
+	dir string
+}
+
+func newDesk(t *testing.T) *desk {
+	t.Helper()
+	d := &desk{t, t.TempDir()}
+	d.run("init", "--name", "Acme Ltd", "--currency", "GBP", "--country", "GB")
+	return d
+}
+
+func (d *desk) path(name string) string { return filepath.Join(d.dir, name) }
+
+// try gives what a command answers, and its exit code.
+func (d *desk) try(args ...string) (stdout, stderr string, code int) {
+	d.t.Helper()
+	var out, errs bytes.Buffer
+	args = append(append([]string{"daybook"}, args...), "--dir", d.path("book"), "--key-file", d.path("key"))
+	code = run(args, strings.NewReader(""), &out, &errs, func(name string) string {
+		return map[string]string{"DAYBOOK_CACHE_DIR": cacheDir()}[name]
+	})
+	return out.String(), errs.String(), code
+}
+
+func (d *desk) run(args ...string) string {
+	d.t.Helper()
+	stdout, stderr, code := d.try(args...)
+	if code != exitDone {
+		d.t.Fatalf("daybook %s: exit code %d: %s", strings.Join(args, " "), code, stderr)
+	}
+	return stdout
+}
+
+// json runs a command and reads its answer.
+func (d *desk) json(into any, args ...string) {
+	d.t.Helper()
+	if err := json.Unmarshal([]byte(d.run(append(args, "--json")...)), into); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// background starts a command that serves, in a process of its own, and gives
+// what it says of itself. It ends with the test, cleanly.
+func background(t *testing.T, args ...string) servingJSON {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], append(args, "--json")...)
+	cmd.Args[0] = "daybook"
+	cmd.Env = append(os.Environ(), "DAYBOOK_CACHE_DIR="+cacheDir())
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Error(err)
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("daybook %s: %v: %s", strings.Join(args, " "), err, &stderr)
+		}
+	})
+	line, err := bufio.NewReader(out).ReadBytes('\n')
+	var serving servingJSON
+	if err != nil || json.Unmarshal(line, &serving) != nil {
+		t.Fatalf("daybook %s says %q: %v, %s", strings.Join(args, " "), line, err, &stderr)
+	}
+	return serving
+}
+
+// A witness outside sees what nobody inside can hide: that the whole folder was
+// set back to an older copy, head and cosigned checkpoint and all.
+func TestAWitnessSeesARollback(t *testing.T) {
+	w := background(t, "witness", "--state", filepath.Join(t.TempDir(), "w1"), "--name", "witness.example/w1")
+	d := newDesk(t)
+	var before statusJSON
+	d.json(&before, "status")
+	if before.Unwitnessed == "" || before.Cosigned != nil {
+		t.Errorf("a book without witnesses: %+v", before)
+	}
+	d.run("keys", "witness", "add", w.Key, w.URL)
+	d.run("customer", "add", "Ada", "--country", "GB")
+	var status statusJSON
+	d.json(&status, "status")
+	if status.Cosigned == nil || status.Cosigned.Size != 2 || status.Unwitnessed != "" || status.Witnesses[0] != "witness.example/w1" {
+		t.Fatalf("status: %+v", status)
+	}
+	if text := d.run("status"); !strings.Contains(text, "1 of witness.example/w1") || !strings.Contains(text, "size 2, ") {
+		t.Errorf("status: %s", text)
+	}
+	var verified verifyJSON
+	d.json(&verified, "verify")
+	if !verified.OK || len(verified.Witnesses) != 1 || verified.Witnesses[0].Size != 2 {
+		t.Errorf("verify: %+v", verified)
+	}
+
+	if err := os.CopyFS(d.path("copy"), os.DirFS(d.path("book"))); err != nil {
+		t.Fatal(err)
+	}
+	d.run("customer", "add", "Bob", "--country", "GB")
+	if err := os.RemoveAll(d.path("book")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(d.path("copy"), d.path("book")); err != nil {
+		t.Fatal(err)
+	}
+	if d.json(&verified, "verify", "--offline"); !verified.OK {
+		t.Errorf("offline nothing can be seen: %+v", verified)
+	}
+	stdout, stderr, code := d.try("verify", "--json")
+	if code != exitFailed || !strings.Contains(stdout, `"ok":false`) || !strings.Contains(stderr, `"code":"witness-contradiction"`) {
+		t.Errorf("after a rollback: exit code %d, %s%s", code, stdout, stderr)
+	}
+	// Whoever goes on writing is told, too.
+	if _, stderr, _ = d.try("customer", "add", "Mallory", "--country", "GB"); !strings.Contains(stderr, "a witness contradicts the log") {
+		t.Errorf("writing on: %s", stderr)
+	}
+	if _, stderr, code = d.try("verify", "--json"); code != exitFailed || !strings.Contains(stderr, "witness-contradiction") {
+		t.Errorf("after writing on: exit code %d, %s", code, stderr)
+	}
+}
+
+// After a compromise the old key counts only as far as it was cosigned.
+func TestACompromiseCountsFromTheCosignedSize(t *testing.T) {
+	w := background(t, "witness", "--state", filepath.Join(t.TempDir(), "w1"))
+	d := newDesk(t)
+	d.run("keys", "witness", "add", w.Key, w.URL)
+	d.run("customer", "add", "Ada", "--country", "GB", "--receipt", d.path("cosigned.receipt"))
+	d.run("keys", "witness", "remove", strings.Split(w.Key, "+")[0])
+	d.run("customer", "add", "Bob", "--country", "GB", "--receipt", d.path("alone.receipt"))
+	d.run("keys", "witness", "add", w.Key, "http://127.0.0.1:1/") // away
+	var list keyListJSON
+	d.json(&list, "keys", "rotate", "--compromised")
+	if last := list.Keys[0]; last.Until == nil || *last.Until != 3 || *last.Counts != 2 {
+		t.Errorf("the old key: %+v", last)
+	}
+	if err := os.WriteFile(d.path("KEYS"), []byte(list.Signed), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	d.run("receipt", "check", d.path("cosigned.receipt"), "--trust", d.path("KEYS"))
+	if _, stderr, code := d.try("receipt", "check", d.path("alone.receipt"), "--trust", d.path("KEYS"), "--json"); code != exitFailed || !strings.Contains(stderr, "key-range") {
+		t.Errorf("a receipt that nobody cosigned: exit code %d, %s", code, stderr)
+	}
+	var verified verifyJSON
+	if d.json(&verified, "verify", "--offline"); !verified.OK {
+		t.Errorf("the log itself: %+v", verified)
+	}
+}
+
+func TestTheLogIsServedAsTiles(t *testing.T) {
+	d := newDesk(t)
+	served := background(t, "log", "serve", "--dir", d.path("book"), "--key-file", d.path("key"))
+	fetch := func(path string) (int, []byte) {
+		resp, err := http.Get(served.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, body
+	}
+	d.run("customer", "add", "Ada", "--country", "GB") // through the process that serves
+	_, checkpoint := fetch("checkpoint")
+	var list keyListJSON
+	d.json(&list, "keys", "public")
+	known, err := note.NewVerifier(list.Keys[0].Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := note.Open(checkpoint, note.VerifierList(known)); err != nil || strings.Split(n.Text, "\n")[1] != "2" {
+		t.Errorf("%q: %v", checkpoint, err)
+	}
+	for path, want := range map[string]int{"tile/0/000.p/2": 2 * 32, "tile/entries/000.p/2": 2 * 34} {
+		if status, body := fetch(path); status != http.StatusOK || len(body) != want {
+			t.Errorf("%s: %d, %d bytes", path, status, len(body))
+		}
+	}
+	for _, path := range []string{"tile/0/001", "tile/", "tile/0/", "nothing", "tile/../checkpoint.new"} {
+		if status, _ := fetch(path); status == http.StatusOK {
+			t.Errorf("%s is served", path)
+		}
+	}
+	d.run("log", "export", "--to", d.path("out"))
+	ours, err := os.ReadFile(d.path("out/tile/0/000.p/2"))
+	if _, theirs := fetch("tile/0/000.p/2"); err != nil || !bytes.Equal(ours, theirs) {
+		t.Errorf("exported and served tiles differ: %v", err)
+	}
+}
