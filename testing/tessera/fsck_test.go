@@ -84,7 +84,6 @@ func TestFsckAcceptsOurTiles(t *testing.T) {
 	}
 }
 
-
 // The golden cosigned checkpoint is one to the library that witnesses use.
 func TestOurCosignatureIsC2SPs(t *testing.T) {
 	signed, err := os.ReadFile("../../eventstore/transparency/testdata/checkpoint-cosigned.txt")
