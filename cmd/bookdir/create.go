@@ -90,15 +90,21 @@ func (s Settings) lay(ctx context.Context, dir string, info *Info) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, ring.Close()) }()
-	for name, kind := range map[string]keyring.Kind{
-		factsKey: keyring.Facts, signingKey: keyring.Signing, digestKey: keyring.Digest,
-		transportKey: keyring.Transport, stateKey: keyring.State,
+	for _, first := range []struct {
+		name string
+		kind keyring.Kind
+	}{
+		{factsKey, keyring.Facts},
+		{signingKey, keyring.Signing},
+		{digestKey, keyring.Digest},
+		{transportKey, keyring.Transport},
+		{stateKey, keyring.State},
 	} {
-		id, err := ring.New(kind)
+		id, err := ring.New(first.kind)
 		if err != nil {
 			return err
 		}
-		if err := ring.SetNamed(name, id); err != nil {
+		if err := ring.SetNamed(first.name, id); err != nil {
 			return err
 		}
 	}

@@ -62,6 +62,7 @@ var hints = map[string]string{
 	"nothing-open":                "daybook report open-items lists what is open",
 	"nothing-to-relieve":          hintShow,
 	"over-credited":               "daybook invoice show lists the credit notes that the invoice has already",
+	"over-deducted":               "daybook invoice show of the deposit invoice tells what was deducted and credited",
 	"over-written-off":            hintShow,
 	"payment-reversed":            "enter money that came after all as a new payment: daybook payment receive",
 	"principal-missing":           "say who gives the command: --principal",
