@@ -256,6 +256,13 @@ func (n naive) balances(until domain.Date) {
 	balance := must[views.TrialBalance](n)(n.store.TrialBalance(within(n), views.BalanceFilter{Until: until, Explain: true}))
 	for _, row := range balance.Accounts {
 		sum := text(minor(n, row.Debit) - minor(n, row.Credit))
+		posted := 0
+		for _, p := range n.all {
+			if p.Date <= until && posts(p.Entry, row.Account) {
+				posted++
+			}
+		}
+		same(n, "entries behind the balance of "+string(row.Account), len(row.Entries), posted)
 		n.proven("balance of "+string(row.Account), map[string]string{
 			"balance": sum, "balance_base": text(minor(n, row.DebitBase) - minor(n, row.CreditBase)),
 		}, row.Entries, "balance", "balance_base")
