@@ -23,7 +23,9 @@ type Page = projections.Page
 // pages gives a log of a busy book in pages of one commit.
 func pages(t *testing.T) (*Log, []Page) {
 	t.Helper()
-	l := NewLog(busyBook(t), 1)
+	b := busyBook(t)
+	deduct(t, b)
+	l := NewLog(b, 1)
 	return l, l.all(t)
 }
 

@@ -66,13 +66,19 @@ func agreeDeposits(t tester, s Store, b *given.Book) {
 	same(t, "deposits", text(-balanceOf(t, s, account.Deposits)), text(undeducted))
 }
 
+// deduct makes a book a deposit invoice of ada, a part of which another deducts.
+func deduct(t *testing.T, b *given.Book) invoice.Content {
+	t.Helper()
+	b.Take(t, given.Enter("deposit", given.Deposit("ada", given.Line("1", "300", "S 20"), given.Line("1", "40", "Z 0"))))
+	final := given.Content("ada", given.Line("1", "1000", "S 20"), given.Deduct("deposit", "200", "S 20"))
+	b.Take(t, given.Enter("final", final))
+	return final
+}
+
 // testDeposits: documents tell what they deduct, and deposits who deducts them.
 func testDeposits(t *testing.T, e Engine) {
 	b := bookOf(t, "ada")
-	b.Take(t, given.Enter("deposit", given.Deposit("ada", given.Line("1", "300", "S 20"), given.Line("1", "40", "Z 0"))))
-	final := given.Content("ada", given.Line("1", "1000", "S 20"), given.Deduct("deposit", "200", "S 20"))
-	b.Take(t, given.Draft("draft", final))
-	b.Take(t, given.Enter("final", final))
+	final := deduct(t, b)
 	b.Take(t, given.Credit("note", "deposit", "ada", given.Line("1", "25", "Z 0")))
 	l := NewLog(b, 1)
 	s := filled(t, e, "deposits", l)
@@ -89,6 +95,10 @@ func testDeposits(t *testing.T, e Engine) {
 		ID: given.ID("final"), Number: "INV-00002", Date: given.Today,
 		RateSum: views.RateSum{Category: "S", Percent: given.Number("20"), Taxable: "200.00", Tax: "40.00"},
 	}})
+	draft := given.Content("ada", final.Lines[0], given.Deduct("deposit", "100", "S 20"))
+	b.Take(t, given.Draft("draft", draft))
+	l.Flush(1)
+	catchUp(t, s, l)
 	for _, name := range []string{"draft", "final"} {
 		lines := show(domain.KindInvoice, name).Lines
 		same(t, name, []any{lines[0].Deducts == nil, *lines[1].Deducts}, []any{true, views.Deducted{ID: given.ID("deposit"), Number: "INV-00001"}})
