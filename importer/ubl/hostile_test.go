@@ -183,7 +183,7 @@ func TestUnsupported(t *testing.T) {
 		"factor":      {ubl.CodeUnsupported, [2]string{">49.5</cbc:PriceAmount>", ">49.5</cbc:PriceAmount><cbc:OrderableUnitFactorRate>12</cbc:OrderableUnitFactorRate>"}},
 		"gross":       {ubl.CodeUnsupported, [2]string{"<cac:TaxTotal>", "<cac:TaxTotal><cbc:TaxIncludedIndicator>true</cbc:TaxIncludedIndicator>"}},
 		"prepaid":     {ubl.CodeUnsupported, [2]string{"<cbc:ChargeIndicator>", "<cbc:PrepaidIndicator>true</cbc:PrepaidIndicator><cbc:ChargeIndicator>"}},
-		"deposit":     {ubl.CodeUnsupportedType, [2]string{">380<", ">386<"}},
+		"pro forma":   {ubl.CodeUnsupportedType, [2]string{">380<", ">325<"}},
 		"credit note": {ubl.CodeUnsupportedType, [2]string{">380<", ">381<"}},
 		"other tax":   {ubl.CodeUnsupportedTax, [2]string{"<cbc:ID>VAT</cbc:ID>\n</cac:TaxScheme>\n</cac:TaxCategory>", "<cbc:ID>GST</cbc:ID>\n</cac:TaxScheme>\n</cac:TaxCategory>"}},
 	} {
@@ -202,7 +202,7 @@ func TestUnsupported(t *testing.T) {
 // TestTypes lists what can be entered.
 func TestTypes(t *testing.T) {
 	for kind, types := range map[domain.Kind]string{
-		domain.KindInvoice: "380 326 383 384 389 393 394 875 876 877", domain.KindCredit: "381 261 262 296 308 396 420 458 532",
+		domain.KindInvoice: "380 326 383 384 386 389 393 394 875 876 877", domain.KindCredit: "381 261 262 296 308 396 420 458 532",
 	} {
 		for code := range strings.FieldsSeq(types) {
 			d := sale(t)
@@ -212,6 +212,10 @@ func TestTypes(t *testing.T) {
 			d.Type = code
 			if r := ubl.Read("x", []byte(render(t, d)), false).Result; r.Status != ubl.Agrees {
 				t.Errorf("%s %s: %s %s", kind, code, r.Status, r.Code)
+			}
+			read, err := ubl.Parse([]byte(render(t, d)))
+			if err != nil || read.Content.Deposit != (code == "386") {
+				t.Errorf("%s %s is a deposit: %t, %v", kind, code, read.Content.Deposit, err)
 			}
 		}
 	}

@@ -20,13 +20,16 @@ type form struct {
 var forms = map[string]form{
 	"Invoice": {
 		domain.KindInvoice, "cbc:InvoiceTypeCode", "cac:InvoiceLine", "cbc:InvoicedQuantity", "cac:SubInvoiceLine",
-		[]string{"380", "326", "383", "384", "389", "393", "394", "875", "876", "877"},
+		[]string{"380", "326", "383", "384", "386", "389", "393", "394", "875", "876", "877"},
 	},
 	"CreditNote": {
 		domain.KindCredit, "cbc:CreditNoteTypeCode", "cac:CreditNoteLine", "cbc:CreditedQuantity", "cac:SubCreditNoteLine",
 		[]string{"381", "261", "262", "296", "308", "396", "420", "458", "532"},
 	},
 }
+
+// prepayment is the type code of a deposit invoice.
+const prepayment = "386"
 
 // maxSubtotals is far beyond what any country has of rates.
 const maxSubtotals = 1000
@@ -87,6 +90,7 @@ func (p *parser) header() {
 	}
 	p.currency = currency
 	d.Content.Currency, d.Content.Rounding = currency, money.HalfUp
+	d.Content.Deposit = d.Type == prepayment && d.Kind == domain.KindInvoice
 	for _, reference := range root.all("cac:BillingReference") {
 		if invoice := p.maybe(reference, "cac:InvoiceDocumentReference"); invoice != nil {
 			d.Preceding = append(d.Preceding, Preceding{p.mustLine(invoice, "cbc:ID"), p.date(invoice, "cbc:IssueDate")})
