@@ -136,10 +136,14 @@ func TestSalesOfDeposits(t *testing.T) {
 		want    string
 	}{
 		{given.Enter("deposit", deposit), "[]"},
-		{given.Enter("final", content), "[{item ITEM 41.66}]"},
+		{given.Enter("final", content), "[{item ITEM 41.66 41.66}]"},
 	} {
 		changes := b.Take(t, c.command)
-		sales, err := account.Sales(changes[0].Event)
+		entries, err := account.Post(changes[0].Event, changes[0].Stream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sales, err := account.Sales(changes[0].Event, entries[0])
 		if err != nil || fmt.Sprint(sales) != c.want {
 			t.Errorf("sold %v (%v), want %s", sales, err, c.want)
 		}
