@@ -11,6 +11,7 @@
 //	tree        the Merkle log's hashes       made anew from the log if lost
 //	state.db    the writer's folded states    made anew from the log if lost
 //	views/      the views                     made anew from the log if lost
+//	views.url   where the views are, if not in the folder
 //	connect     how other processes reach the one that holds the book
 //	unclean/    copies of the newest log files, made after an unclean stop
 //

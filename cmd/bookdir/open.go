@@ -30,7 +30,10 @@ type Options struct {
 	Root keyring.Root
 	// RingOptions are for tests.
 	RingOptions []keyring.Option
-	Clock       ledger.Clock
+	// Views is where the views are: InFolder or the URL of a database; empty for
+	// what is recorded.
+	Views string
+	Clock ledger.Clock
 	Log         *slog.Logger
 	// Progress is told how far the writer has come with pages that its state
 	// file lacks; may be nil.

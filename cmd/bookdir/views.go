@@ -16,14 +16,14 @@ import (
 	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/ledger/commit"
 	"github.com/daybook-ledger/daybook/projections"
-	"github.com/daybook-ledger/daybook/projections/sqlite"
 	"github.com/daybook-ledger/daybook/projections/views"
 )
 
 // Views are the views of an open book. Every process that opens the book may
 // have them open, and brings them forward itself.
 type Views struct {
-	*sqlite.Store
+	*views.Queries
+	store  viewStore
 	book   *Book
 	runner projections.Runner
 }
@@ -35,17 +35,24 @@ func (b *Book) OpenViews(ctx context.Context, progress func(done, last uint64)) 
 	if err := b.freshViews(ctx, progress); err != nil {
 		return nil, err
 	}
-	store, err := sqlite.Open(ctx, b.viewsDir(), currentKeys{b})
+	at, err := b.place()
 	if err != nil {
 		return nil, err
 	}
-	v := &Views{Store: store, book: b}
+	store, queries, err := at.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	v := &Views{Queries: queries, store: store, book: b}
 	v.runner = projections.Runner{View: store, Read: b.source}
 	if progress != nil {
 		v.runner.Progress = func(p projections.Progress) { progress(p.At.Size, p.Target) }
 	}
 	return v, nil
 }
+
+// Close closes the views.
+func (v *Views) Close() error { return v.store.Close() }
 
 // CatchUp brings the views to the book's durable head: whoever waits for it
 // after a receipt reads what was written.
@@ -55,7 +62,7 @@ func (v *Views) CatchUp(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		at, err := v.Cursor(ctx)
+		at, err := v.store.Cursor(ctx)
 		if err != nil {
 			return err
 		}
@@ -78,7 +85,11 @@ func (b *Book) RebuildViews(ctx context.Context, r views.Rebuild, progress func(
 		if progress != nil {
 			r.Progress = func(p projections.Progress) { progress(p.At.Size, max(durable.Size, p.At.Size)) }
 		}
-		return sqlite.Rebuild(ctx, b.viewsDir(), currentKeys{b}, r)
+		at, err := b.place()
+		if err != nil {
+			return err
+		}
+		return at.rebuild(ctx, r)
 	})
 }
 
@@ -87,12 +98,15 @@ func (b *Book) RebuildViews(ctx context.Context, r views.Rebuild, progress func(
 // for it is made anew at each erasure, after the keys were destroyed.
 func (b *Book) freshViews(ctx context.Context, progress func(done, last uint64)) error {
 	for {
-		live, err := sqlite.LiveKey(b.viewsDir())
+		erased, err := b.Keys().Named(stateKey)
 		if err != nil {
-			return nil //nolint:nilerr // there are none, or opening them tells what is wrong
+			return err
 		}
-		since, err := b.Keys().Named(stateKey)
-		if err != nil || live > since {
+		at, err := b.place()
+		if err != nil {
+			return err
+		}
+		if stale, err := at.stale(ctx, erased); err != nil || !stale {
 			return err
 		}
 		err = b.RebuildViews(ctx, views.Rebuild{Fresh: true}, progress)

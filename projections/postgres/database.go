@@ -32,9 +32,10 @@ const liveQuery = `SELECT generation FROM daybook.books WHERE book = $1`
 
 // database is where the views of a book are.
 type database struct {
-	config *pgxpool.Config
-	book   uuid.UUID
-	within time.Duration
+	config  *pgxpool.Config
+	book    uuid.UUID
+	erasure int64
+	within  time.Duration
 }
 
 func newDatabase(o Options) (*database, error) {
@@ -47,7 +48,7 @@ func newDatabase(o Options) (*database, error) {
 	if o.Within == 0 {
 		o.Within = 2 * time.Minute
 	}
-	return &database{config, o.Book, o.Within}, nil
+	return &database{config, o.Book, o.Erasure, o.Within}, nil
 }
 
 // generation is one generation of a book's views, open.
@@ -151,6 +152,7 @@ func (db *database) prepare(ctx context.Context, c *pgx.Conn) error {
 var sharedStatements = []string{
 	`CREATE SCHEMA IF NOT EXISTS daybook`,
 	`CREATE TABLE IF NOT EXISTS daybook.books (book BYTEA NOT NULL PRIMARY KEY, generation INT8 NOT NULL, next INT8 NOT NULL)`,
+	`CREATE TABLE IF NOT EXISTS daybook.generations (book BYTEA NOT NULL, number INT8 NOT NULL, erasure INT8 NOT NULL, PRIMARY KEY (book, number))`,
 	`CREATE TABLE IF NOT EXISTS daybook.rebuilds (book BYTEA NOT NULL PRIMARY KEY)`,
 }
 
@@ -184,10 +186,51 @@ func (db *database) migrate(ctx context.Context, c *pgx.Conn) (number int64, err
 	if err := tx.QueryRow(ctx, `UPDATE daybook.books SET generation = greatest(generation, 1) WHERE book = $1 RETURNING generation`, db.book[:]).Scan(&number); err != nil {
 		return 0, err
 	}
+	if err := db.stamp(ctx, tx, number); err != nil {
+		return 0, err
+	}
 	if err := db.define(ctx, number, func(d views.Definer) error { return views.Migrate(ctx, d, false) }); err != nil {
 		return 0, err
 	}
 	return number, tx.Commit(ctx)
+}
+
+// execer is a connection or a transaction.
+type execer interface {
+	Exec(ctx context.Context, statement string, args ...any) (pgconn.CommandTag, error)
+}
+
+// stamp keeps, for a generation that begins, the newest erasure.
+func (db *database) stamp(ctx context.Context, c execer, number int64) error {
+	_, err := c.Exec(ctx, `INSERT INTO daybook.generations (book, number, erasure) VALUES ($1, $2, $3) ON CONFLICT (book, number) DO NOTHING`,
+		db.book[:], number, db.erasure)
+	return err
+}
+
+// look tells how far the live generation is.
+func (db *database) look(ctx context.Context) (status views.Status, erasure int64, err error) {
+	c, err := db.connect(ctx)
+	if err != nil {
+		return status, 0, err
+	}
+	defer c.Close(context.WithoutCancel(ctx))
+	var number int64
+	err = c.QueryRow(ctx, `SELECT b.generation, coalesce(g.erasure, 0) FROM daybook.books b
+		LEFT JOIN daybook.generations g ON g.book = b.book AND g.number = b.generation WHERE b.book = $1`, db.book[:]).Scan(&number, &erasure)
+	var refused *pgconn.PgError
+	if errors.Is(err, pgx.ErrNoRows) || errors.As(err, &refused) && (refused.Code == undefinedTable || refused.Code == invalidSchema) || err == nil && number == 0 {
+		return status, 0, nil // nothing was begun
+	}
+	if err != nil {
+		return status, 0, err
+	}
+	g, err := db.open(ctx, number, true)
+	if err != nil {
+		return status, 0, err
+	}
+	defer g.close()
+	status, err = g.views.Status(ctx)
+	return status, erasure, err
 }
 
 // define makes a generation's schema where it is missing and runs f with it.
@@ -266,6 +309,9 @@ func (db *database) sweep(ctx context.Context, c *pgx.Conn, live, next int64) er
 			continue
 		}
 		if _, err := c.Exec(ctx, `DROP SCHEMA IF EXISTS `+db.schema(number)+` CASCADE`); err != nil {
+			return fmt.Errorf("drop old views: %w", err)
+		}
+		if _, err := c.Exec(ctx, `DELETE FROM daybook.generations WHERE book = $1 AND number = $2`, db.book[:], number); err != nil {
 			return fmt.Errorf("drop old views: %w", err)
 		}
 	}

@@ -33,6 +33,9 @@ type Options struct {
 	URL string
 	// Book is the book's id.
 	Book uuid.UUID
+	// Erasure numbers the newest erasure of the book: views that were begun before
+	// it may hold what was erased, and are not gone on with. Numbers grow.
+	Erasure int64
 	// Within is how long the database may be silent, once asked, before its
 	// connection is taken for one that hangs; two minutes when 0.
 	Within time.Duration
@@ -49,6 +52,20 @@ type Store struct {
 	mu     sync.RWMutex // held to use the generation, held alone to change it
 	live   *generation
 	closed bool
+}
+
+// Look tells how far the views of a book are, and of which erasure. It changes
+// nothing, and asks for no more than it needs: where there are no views, the
+// answer is empty.
+func Look(ctx context.Context, o Options) (status views.Status, erasure int64, err error) {
+	db, err := newDatabase(o)
+	if err == nil {
+		status, erasure, err = db.look(ctx)
+	}
+	if err != nil {
+		return status, 0, fmt.Errorf("postgres: look: %w", classify(err))
+	}
+	return status, erasure, nil
 }
 
 // Open opens the views of a book, and begins them where there are none.

@@ -122,11 +122,18 @@ func (db *database) begin(ctx context.Context, c *pgx.Conn, fresh bool) (live, n
 		return 0, 0, err
 	}
 	if next > live && !fresh {
-		if current, err := db.current(ctx, c, next); err == nil && current {
-			return live, next, nil
+		var erasure int64
+		err := c.QueryRow(ctx, `SELECT erasure FROM daybook.generations WHERE book = $1 AND number = $2`, db.book[:], next).Scan(&erasure)
+		if err == nil && erasure == db.erasure {
+			if current, err := db.current(ctx, c, next); err == nil && current {
+				return live, next, nil
+			}
 		}
 	}
 	next = max(live, next) + 1
+	if err := db.stamp(ctx, c, next); err != nil {
+		return 0, 0, err
+	}
 	_, err = c.Exec(ctx, `UPDATE daybook.books SET next = $1 WHERE book = $2`, next, db.book[:])
 	return live, next, err
 }
