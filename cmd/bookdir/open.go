@@ -34,7 +34,7 @@ type Options struct {
 	// what is recorded.
 	Views string
 	Clock ledger.Clock
-	Log         *slog.Logger
+	Log   *slog.Logger
 	// Progress is told how far the writer has come with pages that its state
 	// file lacks; may be nil.
 	Progress func(done, last uint64)

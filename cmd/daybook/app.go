@@ -33,7 +33,9 @@ type app struct {
 
 	// The flags that every command has.
 	dir, passphraseFile, keyFile, principal string
-	json                                    bool
+	// viewsURL is the flag; viewsAt gives what counts.
+	viewsURL string
+	json     bool
 
 	// running is set once a command line was understood: errors before that are
 	// mistakes of usage.
@@ -74,13 +76,14 @@ reports follow from it.`,
 	flags.StringVar(&a.passphraseFile, "passphrase-file", "", "`FILE` with the passphrase (DAYBOOK_PASSPHRASE_FILE, else it is asked for)")
 	flags.StringVar(&a.keyFile, "key-file", "", "`FILE` with the key, in place of a passphrase (DAYBOOK_KEY_FILE, else the one that init recorded)")
 	flags.StringVar(&a.principal, "principal", "", "the `NAME` of who gives the command (DAYBOOK_PRINCIPAL, else \"owner\")")
+	flags.StringVar(&a.viewsURL, "views-url", "", "the database `URL` of the lists and reports (DAYBOOK_VIEWS, else where daybook views put them)")
 	flags.BoolVar(&a.json, "json", false, "answer with one JSON object, errors too")
 	root.MarkFlagsMutuallyExclusive("passphrase-file", "key-file")
 	root.AddCommand(
 		a.initCommand(), a.bookCommand(), a.customerCommand(), a.invoiceCommand(), a.creditCommand(),
 		a.paymentCommand(), a.periodCommand(),
 		a.seriesCommand(), a.importCommand(), a.reportCommand(), a.historyCommand(), a.verifyCommand(),
-		a.rebuildCommand(), a.statusCommand(), a.keysCommand(), a.receiptCommand(), a.logCommand(), a.witnessCommand(), a.accessCommand(), a.demoCommand(), a.versionCommand(),
+		a.rebuildCommand(), a.viewsCommand(), a.attestCommand(), a.statusCommand(), a.keysCommand(), a.receiptCommand(), a.logCommand(), a.witnessCommand(), a.accessCommand(), a.demoCommand(), a.versionCommand(),
 	)
 	completePaths(root)
 	root.SetArgs(a.args[1:])

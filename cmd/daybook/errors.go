@@ -27,6 +27,7 @@ import (
 	"github.com/daybook-ledger/daybook/ledger/commit"
 	"github.com/daybook-ledger/daybook/ledger/remote"
 	"github.com/daybook-ledger/daybook/projections"
+	"github.com/daybook-ledger/daybook/projections/postgres"
 )
 
 // failure is an error as it is told to people and programs.
@@ -126,6 +127,8 @@ var known = []struct {
 	{seal.ErrSection, "section-damaged", hintVerify},
 	{commit.ErrForm, bookdir.CodeCommitForm, hintVerify},
 
+	{postgres.ErrURL, "invalid-views-url", "give a URL such as postgres://user@host/database, its password in PGPASSWORD or the password file"},
+
 	{fs.ErrPermission, "no-permission", "check who owns the file and who may read and write it"},
 	{fs.ErrNotExist, "file-not-found", "check the path"},
 }
@@ -196,7 +199,7 @@ func hintOf(code, otherwise string) string {
 
 // place matches the names of packages and steps that errors begin with: they are
 // for those who read the code.
-var place = regexp.MustCompile(`^(?:bookdir|ledger|eventstore|keyring|head|state|seal|commit|page|transparency|projections|views|sqlite|remote|importer/csvfile|importer/ubl|importer): `)
+var place = regexp.MustCompile(`^(?:bookdir|ledger|eventstore|keyring|head|state|seal|commit|page|transparency|projections|views|sqlite|postgres|remote|importer/csvfile|importer/ubl|importer): `)
 
 func plain(err error) string {
 	text := err.Error()

@@ -18,6 +18,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/tax"
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
+	"github.com/daybook-ledger/daybook/projections/postgres"
 )
 
 // sellerFlags describe the business.
@@ -136,7 +137,14 @@ func (a *app) makeBook(cmd *cobra.Command, s bookdir.Settings) error {
 		return err
 	}
 	<-a.compiled
+	at, err := a.recordable(a.setting(a.viewsURL, "DAYBOOK_VIEWS"))
+	if err != nil {
+		return errors.Join(err, undo())
+	}
 	info, err := bookdir.Create(cmd.Context(), dir, s)
+	if err == nil && at != "" {
+		err = bookdir.RecordViews(dir, at)
+	}
 	if err != nil {
 		return errors.Join(exists(err, dir), undo())
 	}
@@ -146,9 +154,12 @@ func (a *app) makeBook(cmd *cobra.Command, s bookdir.Settings) error {
 		if info.KeyFile != "" {
 			fmt.Fprintf(w, "Key file    %s\n", info.KeyFile)
 			fmt.Fprintf(w, "\nWithout the key file nobody can read the book. Keep a copy of it elsewhere.\n")
-			return
+		} else {
+			fmt.Fprintf(w, "\nWithout the passphrase nobody can read the book.\n")
 		}
-		fmt.Fprintf(w, "\nWithout the passphrase nobody can read the book.\n")
+		if at != "" && at != bookdir.InFolder {
+			fmt.Fprintf(w, "\nIts lists and reports are kept in %s.\n%s\n", postgres.Redacted(at), clearNote)
+		}
 	})
 }
 

@@ -13,15 +13,18 @@ import (
 
 func (a *app) rebuildCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "rebuild",
+		Use:   "rebuild [VIEW…]",
 		Short: "Make the lists and reports anew from the log",
 		Long: `Make the lists and reports anew from the whole log, beside those that are there,
-which go on answering until the new ones take their place in one step.`,
-		Args: cobra.NoArgs,
-		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, _ []string) error {
+which go on answering until the new ones take their place in one step. They take
+it only if their hashes are those of the old ones, as daybook attest gives them;
+of a VIEW that is named the new one counts, whatever the old one says. A rebuild
+that was stopped goes on where it was.`,
+		ValidArgs: views.Names(),
+		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, named []string) error {
 			begun := a.now()
 			m := a.meter("Rebuilding")
-			err := s.book.RebuildViews(ctx, views.Rebuild{}, m.at)
+			err := s.book.RebuildViews(ctx, views.Rebuild{Named: named}, m.at)
 			m.end()
 			if err != nil {
 				return err

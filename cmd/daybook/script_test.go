@@ -11,6 +11,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/daybook-ledger/daybook/testing/compiled"
+	"github.com/daybook-ledger/daybook/testing/pgserver"
 )
 
 // ownProcess is the name of the program in scripts where it needs a process of
@@ -64,6 +65,7 @@ func cacheDir() string {
 //	binary FILE HEX       adds bytes to a file
 //	copytree FROM TO      copies a folder
 //	flipblock DIR         turns a byte of the log around
+//	postgres start|stop   a PostgreSQL server with the database $PGURL
 //	damageviews DIR       turns bytes of the views around
 func TestScripts(t *testing.T) {
 	holders := &holders{}
@@ -77,11 +79,18 @@ func TestScripts(t *testing.T) {
 			env.Setenv("EXAMPLES", absolute(t, "../../examples"))
 			return nil
 		},
+		Condition: func(cond string) (bool, error) {
+			if cond != "postgres" {
+				return false, errors.New("no such condition: " + cond)
+			}
+			return pgserver.Found(t), nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"daybook": daybook, "exits": exits, "json": jsonValue, "keep": keepValue, "error": errorCode,
 			"hold": holders.hold, "release": holders.release, "murder": holders.murder, "interrupt": holders.interrupt,
 			"flip": flip, "foreign": foreign, "repeat": repeat, "binary": binary,
 			"copytree": copytree, "flipblock": flipBlock, "damageviews": damageViews,
+			"postgres": database,
 		},
 	})
 }

@@ -77,10 +77,14 @@ func (a *app) open(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	viewsAt, err := a.viewsAt()
+	if err != nil {
+		return nil, err
+	}
 	<-a.compiled
 	m := a.meter("Reading the log")
 	defer m.end()
-	book, err := bookdir.Open(ctx, dir, bookdir.Options{Root: root, Clock: a.clock, Log: a.log, Progress: m.at})
+	book, err := bookdir.Open(ctx, dir, bookdir.Options{Root: root, Views: viewsAt, Clock: a.clock, Log: a.log, Progress: m.at})
 	if err != nil {
 		return nil, err
 	}

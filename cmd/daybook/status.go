@@ -41,6 +41,8 @@ type statusJSON struct {
 	Key     string    `json:"key"`
 	// Holder is the id of the process that holds the book, if another does.
 	Holder int `json:"holder,omitempty"`
+	// Views is where the lists and reports are.
+	Views bookdir.ViewsStatus `json:"views"`
 	// Witnesses are the names of those that cosign the log's heads, and Quorum how
 	// many must.
 	Witnesses []string `json:"witnesses"`
@@ -130,10 +132,18 @@ last time; daybook verify checks everything.`,
 			if err != nil {
 				return err
 			}
+			at, err := a.viewsAt()
+			if err != nil {
+				return err
+			}
+			shown, err := l.Views(ctx, at)
+			if err != nil {
+				return err
+			}
 			answer := statusJSON{
 				headJSON: newHeadJSON(status.OK, status.Pages, status.Size, status.Events, status.Root),
 				Dir:      dir, Book: l.Info.Book, Created: l.Info.Created, Origin: l.Info.Origin, Key: l.Info.Key,
-				Holder: l.Holder, Witnesses: []string{}, Failures: status.Failures,
+				Holder: l.Holder, Views: shown, Witnesses: []string{}, Failures: status.Failures,
 			}
 			if err := answer.witnessed(dir, l.Info, a.now()); err != nil {
 				return err
@@ -157,6 +167,7 @@ func (s statusJSON) people(w io.Writer) {
 	if s.Holder != 0 {
 		t.add("Held by", fmt.Sprintf("process %d", s.Holder))
 	}
+	tellViews(t, s.Views, s.Size)
 	switch {
 	case s.Quorum == 0:
 		t.add("Witness", withoutWitness)

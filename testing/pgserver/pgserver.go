@@ -45,15 +45,21 @@ func bin() string {
 	return filepath.Dir(slices.Max(found))
 }
 
+// Found reports whether PostgreSQL is installed. In CI it must be.
+func Found(t testing.TB) bool {
+	t.Helper()
+	if bin() == "" && os.Getenv("CI") != "" {
+		t.Fatal("PostgreSQL is not installed, and CI must not skip its tests")
+	}
+	return bin() != ""
+}
+
 // Missing skips a test, saying so, where PostgreSQL is not installed. In CI it
 // fails instead.
 func Missing(t testing.TB) {
 	t.Helper()
-	if bin() != "" {
+	if Found(t) {
 		return
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatal("PostgreSQL is not installed, and CI must not skip its tests")
 	}
 	t.Skip("PostgreSQL is not installed (Debian: postgresql): its tests are skipped")
 }
