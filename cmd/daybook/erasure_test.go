@@ -169,6 +169,7 @@ func TestNothingIsLeft(t *testing.T) {
 		t.Errorf("on the disk, in clear: %q", before["raw"])
 	}
 	figures := h.figures()
+	former := h.files() // what a disk may go on keeping of files that were removed
 
 	h.run("customer", "erase", "ext:"+herRef, "--reason", "asked")
 	if err := shown.CatchUp(t.Context()); err != nil {
@@ -182,6 +183,9 @@ func TestNothingIsLeft(t *testing.T) {
 		if len(found) > 0 {
 			t.Errorf("after the erasure, in the %s: %q", place, found)
 		}
+	}
+	if found, _, _ := h.openFiles(former); len(found["state"])+len(found["views"]) > 0 {
+		t.Errorf("after the erasure former files open: %q", found)
 	}
 	if now := h.figures(); !maps.Equal(now, figures) {
 		t.Errorf("the figures were\n%v\nand are\n%v", figures, now)
@@ -211,22 +215,37 @@ func (h home) figures() map[string]string {
 // search looks for her everywhere, and gives what it finds by place.
 func (h home) search() map[string][]string {
 	h.Helper()
-	ring, err := keyring.Open(filepath.Join(h.dir, "ring"), keyring.KeyFile(h.key))
+	found, state, views := h.openFiles(h.files())
+	if state == 0 || views == 0 {
+		h.Fatalf("%d rows of the state and %d pages of views could be opened", state, views)
+	}
+	found["log"] = seen(h.openLog(h.surviving()))
+	return found
+}
+
+// files gives all files of the book.
+func (h home) files() map[string][]byte {
+	h.Helper()
+	files := map[string][]byte{}
+	err := filepath.WalkDir(h.dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			files[path], err = os.ReadFile(path)
+		}
+		return err
+	})
 	if err != nil {
 		h.Fatal(err)
 	}
-	defer ring.Close()
-	keys := h.surviving(ring)
-	found := map[string][]string{"log": seen(h.openLog(keys)), "raw": nil}
-	state, views := 0, 0
-	err = filepath.WalkDir(h.dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
+	return files
+}
+
+// openFiles looks for her in files as they are, and opened by the keys that are
+// left; it gives what it finds, and how many rows and pages it could open.
+func (h home) openFiles(files map[string][]byte) (found map[string][]string, state, views int) {
+	h.Helper()
+	keys := h.surviving()
+	found = map[string][]string{}
+	for path, data := range files {
 		found["raw"] = append(found["raw"], seen(data)...)
 		switch name := filepath.Base(path); {
 		case strings.HasPrefix(name, "state.db"):
@@ -236,20 +255,18 @@ func (h home) search() map[string][]string {
 			pages, n := openViews(data, keys[keyring.View])
 			found["views"], views = append(found["views"], seen(pages)...), views+n
 		}
-		return nil
-	})
-	if err != nil {
-		h.Fatal(err)
 	}
-	if state == 0 || views == 0 {
-		h.Fatalf("%d rows of the state and %d pages of views could be opened", state, views)
-	}
-	return found
+	return found, state, views
 }
 
 // surviving gives all live keys by kind.
-func (h home) surviving(ring *keyring.Ring) map[keyring.Kind][][]byte {
+func (h home) surviving() map[keyring.Kind][][]byte {
 	h.Helper()
+	ring, err := keyring.Open(filepath.Join(h.dir, "ring"), keyring.KeyFile(h.key))
+	if err != nil {
+		h.Fatal(err)
+	}
+	defer ring.Close()
 	all, _, err := ring.List()
 	if err != nil {
 		h.Fatal(err)
