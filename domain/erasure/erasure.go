@@ -108,7 +108,9 @@ func notSettled(id uuid.UUID, open []standing.Balance) *domain.Refusal {
 	for _, b := range open {
 		what, amount := "owes ", b.Amount
 		if b.Account != account.Receivables {
-			what = "has in credit "
+			if what = "has in credit "; b.Account == account.Deposits {
+				what = "has in deposits "
+			}
 			if negated, err := amount.Neg(); err == nil {
 				amount = negated
 			}

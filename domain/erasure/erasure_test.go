@@ -134,6 +134,16 @@ func TestNotSettled(t *testing.T) {
 	}
 }
 
+// A deposit that is paid and not deducted yet is owed as goods.
+func TestADepositIsNotSettled(t *testing.T) {
+	b := paid(t)
+	b.Take(t, given.Enter("dep", given.Deposit("ada", given.Line("1", "10", "S 20"))))
+	receive := given.Receive("q", "ada", "12")
+	receive.Allocations = []payment.Share{{Target: invoice.Stream(given.ID("dep"))}}
+	b.Take(t, receive)
+	b.Refuse(t, erase("ada", customer.Contact), "not-settled")
+}
+
 func TestErasureForm(t *testing.T) {
 	b := paid(t)
 	b.Refuse(t, erase("nobody", customer.All), "unknown-customer")
@@ -204,7 +214,7 @@ func TestStandingIsTheJournal(t *testing.T) {
 			if err != nil || got.Newest != want[id].Newest {
 				r.Fatalf("customer %s: %+v (%v), want the newest of %s", id, got, err, want[id].Newest)
 			}
-			for _, a := range []account.Account{account.Receivables, account.CustomerCredit} {
+			for _, a := range []account.Account{account.Receivables, account.CustomerCredit, account.Deposits} {
 				var sum int64
 				for _, o := range got.Open {
 					if o.Account == a {

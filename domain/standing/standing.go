@@ -26,7 +26,7 @@ func Stream(customer uuid.UUID) domain.StreamID {
 }
 
 // open are the accounts whose balances are still to be settled with a customer.
-var open = []account.Account{account.Receivables, account.CustomerCredit}
+var open = []account.Account{account.Receivables, account.CustomerCredit, account.Deposits}
 
 // Balance is what an account says of a customer in one currency. It is not zero.
 type Balance struct {
