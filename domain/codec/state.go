@@ -30,7 +30,7 @@ var states = map[domain.Kind]struct {
 	domain.KindSeries:   {1, series.State{}},
 	domain.KindPayment:  {2, payment.State{}},
 	domain.KindPeriod:   {1, period.State{}},
-	domain.KindStanding: {1, standing.State{}},
+	domain.KindStanding: {2, standing.State{}},
 }
 
 // stored is the form of a state: an array of the version and the state.
