@@ -148,7 +148,9 @@ func (db *database) prepare(ctx context.Context, c *pgx.Conn) error {
 	}
 }
 
-// The statements that make what all books share.
+// Shared gives the statements that make what all books share.
+func Shared() []string { return sharedStatements }
+
 var sharedStatements = []string{
 	`CREATE SCHEMA IF NOT EXISTS daybook`,
 	`CREATE TABLE IF NOT EXISTS daybook.books (book BYTEA NOT NULL PRIMARY KEY, generation INT8 NOT NULL, next INT8 NOT NULL)`,

@@ -57,7 +57,7 @@ func embedded(t *testing.T) viewtest.Engine {
 // TestSame: SQLite and PostgreSQL have the same hashes of a random book, applied
 // and made anew.
 func TestSame(t *testing.T) {
-	viewtest.Same(t, events(t), embedded(t), engine(server(t).Database(t)))
+	viewtest.Same(t, events(), embedded(t), engine(server(t).Database(t)))
 }
 
 // killings is how often the server is killed.
@@ -143,7 +143,7 @@ func same(t *testing.T, s, reference viewtest.Store, log *viewtest.Log) {
 	}
 }
 
-// trade is a book of so many invoices, a third of them paid.
+// trade is a book of so many invoices.
 func trade(tb testing.TB, invoices int) *given.Book {
 	tb.Helper()
 	b := given.New()

@@ -68,6 +68,25 @@ func Look(ctx context.Context, o Options) (status views.Status, erasure int64, e
 	return status, erasure, nil
 }
 
+// Schema names the schema that is live, for tests and for whoever looks into the
+// database.
+func Schema(ctx context.Context, o Options) (string, error) {
+	db, err := newDatabase(o)
+	if err != nil {
+		return "", err
+	}
+	c, err := db.connect(ctx)
+	if err != nil {
+		return "", fmt.Errorf("postgres: %w", classify(err))
+	}
+	defer c.Close(context.WithoutCancel(ctx))
+	var number int64
+	if err := c.QueryRow(ctx, liveQuery, db.book[:]).Scan(&number); err != nil {
+		return "", fmt.Errorf("postgres: %w", classify(err))
+	}
+	return db.schema(number), nil
+}
+
 // Open opens the views of a book, and begins them where there are none.
 // projections.ErrUnreachable where there is no way to the database, ErrDamaged
 // where the views cannot be read, and ErrNewer where a newer program made them:

@@ -60,7 +60,7 @@ func raw(url string, book uuid.UUID) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if config.RuntimeParams["search_path"], err = postgres.LiveSchema(context.Background(), url, book); err != nil {
+	if config.RuntimeParams["search_path"], err = postgres.Schema(context.Background(), postgres.Options{URL: url, Book: book}); err != nil {
 		return nil, err
 	}
 	return stdlib.OpenDB(*config), nil

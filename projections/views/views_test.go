@@ -1,6 +1,7 @@
 package views
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -41,6 +42,31 @@ func TestWordsOfTheSchema(t *testing.T) {
 		key := strings.Join(written.Columns[:written.Keys], ", ")
 		if written.Keys > 1 && !strings.Contains(statement, "PRIMARY KEY ("+key+")") {
 			t.Errorf("%s has another key than %s", written.Name, key)
+		}
+	}
+}
+
+// TestEveryTableIsAttested: each table is in a view, and each column that is left
+// out is one of the table's.
+func TestEveryTableIsAttested(t *testing.T) {
+	attestedTables := map[string]bool{"view_cursor": true} // the place itself
+	for _, v := range attestedViews {
+		for _, p := range v.parts {
+			attestedTables[p.table.Name] = true
+			for _, column := range p.omit {
+				if !slices.Contains(p.table.Columns[p.table.Keys:], column) {
+					t.Errorf("%s: %s has no column %s beside its key", v.name, p.table.Name, column)
+				}
+			}
+		}
+	}
+	for _, m := range migrations {
+		for _, statement := range m.tables {
+			if name, found := strings.CutPrefix(statement, "CREATE TABLE "); found {
+				if name, _, _ = strings.Cut(name, " "); !attestedTables[name] {
+					t.Errorf("the table %s is in no view of an attestation", name)
+				}
+			}
 		}
 	}
 }
