@@ -260,6 +260,11 @@ func (w *Writer) Durable() page.Head {
 	return w.durableHead
 }
 
+// ProveRecord proves that a commit is in the log of a size.
+func (w *Writer) ProveRecord(position, size uint64) (tlog.RecordProof, error) {
+	return w.tree.ProveRecord(position, size)
+}
+
 // ProveTree proves that the log of a size begins with the log of an older size.
 func (w *Writer) ProveTree(old, size uint64) (tlog.TreeProof, error) {
 	return w.tree.ProveTree(old, size)

@@ -83,7 +83,8 @@ reports follow from it.`,
 		a.initCommand(), a.bookCommand(), a.customerCommand(), a.invoiceCommand(), a.creditCommand(),
 		a.paymentCommand(), a.periodCommand(),
 		a.seriesCommand(), a.importCommand(), a.reportCommand(), a.historyCommand(), a.verifyCommand(),
-		a.rebuildCommand(), a.viewsCommand(), a.attestCommand(), a.statusCommand(), a.keysCommand(), a.receiptCommand(), a.logCommand(), a.witnessCommand(), a.accessCommand(), a.demoCommand(), a.versionCommand(),
+		a.rebuildCommand(), a.viewsCommand(), a.attestCommand(), a.statusCommand(),
+		a.keysCommand(), a.receiptCommand(), a.logCommand(), a.witnessCommand(), a.bundleCommand(), a.accessCommand(), a.demoCommand(), a.versionCommand(),
 	)
 	completePaths(root)
 	root.SetArgs(a.args[1:])

@@ -61,7 +61,7 @@ func TestCodesAreDocumented(t *testing.T) {
 func usedCodes(t *testing.T) map[string]string {
 	t.Helper()
 	codes := map[string]string{}
-	for _, root := range []string{"domain", "importer", "ledger", "projections", "cmd", "eventstore/page", "eventstore/transparency"} {
+	for _, root := range []string{"domain", "importer", "ledger", "projections", "cmd", "eventstore/page", "eventstore/transparency", "eventstore/bundle"} {
 		err := filepath.WalkDir(filepath.Join("../..", root), func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "internal") {
 				return err

@@ -39,14 +39,29 @@ const purpose = "daybook/section/1"
 // the log proves both. HKDF's output is collision-resistant in its input, so a
 // commitment fits one data key (and salt, kind and index) only.
 func sectionKeys(key, salt []byte, kind SectionKind, i int) (cipher.AEAD, []byte, error) {
-	if len(key) != keyring.KeySize {
-		return nil, nil, fmt.Errorf("%w: a data key of %d bytes", ErrForm, len(key))
+	secret, err := sectionSecret(key, salt)
+	if err != nil {
+		return nil, nil, err
 	}
+	defer clear(secret)
+	return secretKeys(secret, kind, i)
+}
+
+// sectionSecret is what both keys of a section follow from: HKDF's extraction.
+func sectionSecret(key, salt []byte) ([]byte, error) {
+	if len(key) != keyring.KeySize {
+		return nil, fmt.Errorf("%w: a data key of %d bytes", ErrForm, len(key))
+	}
+	return hkdf.Extract(sha256.New, key, salt)
+}
+
+// secretKeys expands a section's secret.
+func secretKeys(secret []byte, kind SectionKind, i int) (cipher.AEAD, []byte, error) {
 	var info [len(purpose) + 5]byte
 	copy(info[:], purpose)
 	info[len(purpose)] = byte(kind)
 	binary.BigEndian.PutUint32(info[len(purpose)+1:], uint32(i))
-	derived, err := hkdf.Key(sha256.New, key, salt, string(info[:]), 32+commitmentSize)
+	derived, err := hkdf.Expand(sha256.New, secret, string(info[:]), 32+commitmentSize)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -84,11 +99,16 @@ func (s Sealed) open(i int, key []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return stored.open(aead, commitment, s.HeaderBytes)
+}
+
+// open opens a section by the keys that were derived for it.
+func (s section) open(aead cipher.AEAD, commitment, header []byte) ([]byte, error) {
 	// First, and without telling how much of it agrees.
-	if subtle.ConstantTimeCompare(commitment, stored.commitment) != 1 {
+	if subtle.ConstantTimeCompare(commitment, s.commitment) != 1 {
 		return nil, ErrSection
 	}
-	plain, err := aead.Open(nil, fixedNonce[:], stored.ciphertext, s.HeaderBytes)
+	plain, err := aead.Open(nil, fixedNonce[:], s.ciphertext, header)
 	if err != nil {
 		return nil, ErrSection
 	}

@@ -1,0 +1,141 @@
+package bookdir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/daybook-ledger/daybook/eventstore/bundle"
+	"github.com/daybook-ledger/daybook/eventstore/keyring"
+	"github.com/daybook-ledger/daybook/eventstore/page"
+	"github.com/daybook-ledger/daybook/eventstore/seal"
+	"github.com/daybook-ledger/daybook/ledger"
+)
+
+// Place is where a commit stands.
+type Place struct{ Page, Position uint64 }
+
+// prover proves commits in the newest tree.
+type prover interface {
+	ProveRecord(position, size uint64) (tlog.RecordProof, error)
+}
+
+// Bundle makes the evidence of the commits at some places, about a stream; with
+// reveal also the secrets of exactly their sections, but for those that were
+// erased.
+func (b *Book) Bundle(ctx context.Context, about string, places []Place, reveal bool) (bundle.Bundle, error) {
+	_, keys, err := b.Info.KeyList()
+	if err != nil {
+		return bundle.Bundle{}, err
+	}
+	out := bundle.Bundle{About: about, Keys: keys, Commits: []bundle.Commit{}, Secrets: []bundle.Secret{}}
+	checkpoint, h, err := b.evidence()
+	if err != nil {
+		return out, err
+	}
+	out.Checkpoint = checkpoint
+	proofs, done, err := b.prover(ctx)
+	if err != nil {
+		return out, err
+	}
+	defer done()
+	slices.SortFunc(places, func(x, y Place) int { return int(x.Position) - int(y.Position) })
+	for _, place := range slices.Compact(places) {
+		c := bundle.Commit{Position: place.Position, Proof: []tlog.Hash{}}
+		if c.Stored, err = b.stored(ctx, place); err != nil {
+			return out, err
+		}
+		proof, err := proofs.ProveRecord(place.Position, h.Size)
+		if err != nil {
+			return out, err
+		}
+		c.Proof = append(c.Proof, proof...)
+		out.Commits = append(out.Commits, c)
+		if reveal {
+			if err := b.disclose(&out, c); err != nil {
+				return out, err
+			}
+		}
+	}
+	return out, nil
+}
+
+// evidence is the checkpoint for a bundle: the newest, with its cosignatures
+// where the witnesses have given them.
+func (b *Book) evidence() ([]byte, page.Head, error) {
+	signed, h, err := b.Checkpoint()
+	if err != nil {
+		return nil, h, err
+	}
+	if kept, err := ReadCosigned(b.Dir, b.current().info); err == nil && kept.Head == h {
+		return kept.Checkpoint, h, nil
+	}
+	return signed, h, nil
+}
+
+// prover is the writer's tree where this process has the writer, and else one
+// that is made from the log.
+func (b *Book) prover(ctx context.Context) (prover, func(), error) {
+	l := b.current()
+	if w, is := l.ledger.(*ledger.Writer); is {
+		return w, func() {}, nil
+	}
+	verifier, err := l.info.Verifier()
+	if err != nil {
+		return nil, nil, err
+	}
+	tree, err := (&Log{Info: l.info, Store: l.store, Verifier: verifier, link: l}).Tree(ctx, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	return tree, func() { _ = tree.Close() }, nil // the file is temporary
+}
+
+// stored reads a commit's bytes.
+func (b *Book) stored(ctx context.Context, place Place) ([]byte, error) {
+	l := b.current()
+	verifier, err := l.info.Verifier()
+	if err != nil {
+		return nil, err
+	}
+	for p, err := range l.store.Read(ctx, place.Page, place.Page) {
+		if err != nil {
+			return nil, err
+		}
+		opened, err := verifier.Open(p.Body)
+		if err != nil {
+			return nil, page.At(err, place.Page)
+		}
+		if at := place.Position - opened.OldSize; place.Position >= opened.OldSize && at < uint64(len(opened.Commits)) {
+			return slices.Clone(opened.Commits[at]), nil
+		}
+	}
+	return nil, fmt.Errorf("bookdir: page %d does not hold position %d", place.Page, place.Position)
+}
+
+// disclose adds the secrets of a commit's sections.
+func (b *Book) disclose(out *bundle.Bundle, c bundle.Commit) error {
+	sealed, err := seal.Parse(c.Stored)
+	if err != nil {
+		return err
+	}
+	for i, s := range sealed.Header.Sections {
+		key, err := b.Keys().Key(s.Key)
+		if errors.Is(err, keyring.ErrDestroyed) {
+			continue // erased
+		}
+		if err != nil {
+			return err
+		}
+		secret, err := sealed.Disclose(i, key)
+		clear(key)
+		if err != nil {
+			return err
+		}
+		out.Secrets = append(out.Secrets, bundle.Secret{Position: c.Position, Section: uint64(i), Secret: secret})
+	}
+	return nil
+}
