@@ -178,6 +178,8 @@ func codeOfOpening(err error) string {
 	switch {
 	case errors.Is(err, seal.ErrSection):
 		return CodeSection
+	case errors.Is(err, commit.ErrNotErased):
+		return CodeUnlogged
 	case errors.Is(err, keyring.ErrUnknownKey), errors.Is(err, keyring.ErrDestroyed), errors.Is(err, keyring.ErrDamaged):
 		return CodeKeyMissing
 	}

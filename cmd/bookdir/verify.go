@@ -90,6 +90,9 @@ const keepEvery = 30 * time.Second
 // report; an error means that the log could not be read to its end, or that a
 // receipt is none of this log's.
 func (l *Log) Verify(ctx context.Context, o VerifyOptions) (Report, error) {
+	if o.Deep != nil {
+		o.Deep.link.codec.ProveErasures(l.Store, l.Verifier)
+	}
 	v := &verification{log: l, headers: headerCheck{info: l.Info}, options: o, kept: time.Now()}
 	defer v.headers.revisions.close()
 	expected, err := v.expect()
