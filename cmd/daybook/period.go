@@ -13,6 +13,7 @@ import (
 
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/audit"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/period"
 	"github.com/daybook-ledger/daybook/ledger"
 	"github.com/daybook-ledger/daybook/projections/views"
@@ -71,7 +72,8 @@ func (s *session) periods(ctx context.Context, through domain.Date) (all []views
 }
 
 func (a *app) periodClose() *cobra.Command {
-	return changing(&cobra.Command{
+	var rates []string
+	cmd := changing(&cobra.Command{
 		Use:   "close MONTH",
 		Short: "Close all open months up to and with this one, and enter their balances",
 		Long: `Close all open months up to and with MONTH, as one period. From then on nothing
@@ -80,8 +82,13 @@ open month, which reports its tax. Then the balance of every account at the end
 of MONTH is entered, with the size and root of the log that it was read from.
 
 A month can be closed once it is over, and months are closed in order. Where the
-command was cut off before the balances were entered, repeating it enters them.`,
-		Example:           `  daybook period close 2026-03`,
+command was cut off before the balances were entered, repeating it enters them.
+
+--rate revalues what customers owe, and what is owed to them, in another currency
+than the book's: the difference is posted on the last day, and taken back on the day
+after. Without it amounts keep what they were worth when they came in.`,
+		Example: `  daybook period close 2026-03
+  daybook period close 2026-12 --rate EUR=0.8567@ECB --rate JPY=0.0052@ECB`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeMonth,
 		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, args []string) error {
@@ -89,7 +96,11 @@ command was cut off before the balances were entered, repeating it enters them.`
 			if err != nil {
 				return err
 			}
-			done, err := s.closePeriod(ctx, through)
+			closing, err := closingRates(rates)
+			if err != nil {
+				return err
+			}
+			done, err := s.closePeriod(ctx, through, closing)
 			if err != nil {
 				return err
 			}
@@ -106,11 +117,26 @@ command was cut off before the balances were entered, repeating it enters them.`
 			})
 		}),
 	})
+	cmd.Flags().StringArrayVar(&rates, "rate", nil, "what a currency is worth at the end: `CURRENCY=RATE@SOURCE`, such as EUR=0.8567@ECB; may be repeated")
+	return cmd
+}
+
+// closingRates reads --rate flags.
+func closingRates(texts []string) ([]period.Rate, error) {
+	var all []period.Rate
+	for _, text := range texts {
+		currency, rate, err := exchange.ParseQuote(text)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, period.Rate{Currency: currency, Exchange: rate})
+	}
+	return all, nil
 }
 
 // closePeriod closes a period, and enters its balances. A period that is closed
 // and has none yet, because an earlier command was cut off, gets them.
-func (s *session) closePeriod(ctx context.Context, through domain.Date) (change, error) {
+func (s *session) closePeriod(ctx context.Context, through domain.Date, rates []period.Rate) (change, error) {
 	done, err := s.enter(ctx, &period.Close{Book: s.book.Info.Book, Through: through}, nil)
 	refused := refusedAs(err, "already-closed")
 	if err != nil && !refused {
@@ -123,7 +149,7 @@ func (s *session) closePeriod(ctx context.Context, through domain.Date) (change,
 	if p == nil || p.Status != views.PeriodClosed {
 		return done, err
 	}
-	receipt, settling := s.settle(ctx, through)
+	receipt, settling := s.settle(ctx, through, rates)
 	switch {
 	case settling == nil && refused:
 		return change{Position: receipt.Position, Command: receipt.Command}, s.keep(receipt)
@@ -141,7 +167,7 @@ func refusedAs(err error, code string) bool {
 
 // settle enters the balances of a closed period. The views are at a state of the
 // log after the commit that closed it, so the balances cannot change any more.
-func (s *session) settle(ctx context.Context, through domain.Date) (ledger.Receipt, error) {
+func (s *session) settle(ctx context.Context, through domain.Date, rates []period.Rate) (ledger.Receipt, error) {
 	v, err := s.views(ctx)
 	if err != nil {
 		return ledger.Receipt{}, err
@@ -153,7 +179,7 @@ func (s *session) settle(ctx context.Context, through domain.Date) (ledger.Recei
 	return s.give(ctx, ledger.Envelope{
 		ID: uuid.Must(uuid.NewV7()), Principal: s.app.who(), Causation: s.id,
 		Command: &period.Settle{
-			Book: s.book.Info.Book, Through: through, Proof: closing.Proof, Balances: closing.Balances,
+			Book: s.book.Info.Book, Through: through, Proof: closing.Proof, Balances: closing.Balances, Rates: rates,
 		},
 	})
 }

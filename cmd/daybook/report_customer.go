@@ -67,7 +67,7 @@ func (a *app) openItems() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.report(t, openItemsJSON{items.AsOf, items.Items, items.Aging, items.Next}, openGrid(items), func(w io.Writer) { tellOpenItems(w, items) })
+			return a.report(t, openItemsJSON{items.AsOf, items.Items, items.Aging, items.Base, items.Next}, openGrid(items), func(w io.Writer) { tellOpenItems(w, items) })
 		}),
 	}
 	flags := cmd.Flags()
@@ -93,7 +93,9 @@ type openItemsJSON struct {
 	AsOf  domain.Date      `json:"as_of"`
 	Items []views.OpenItem `json:"items"`
 	Aging []views.Aging    `json:"aging"`
-	Next  string           `json:"next"`
+	// Base is all of it in the book's currency, where there are others.
+	Base *views.Aging `json:"base,omitempty"`
+	Next string       `json:"next"`
 }
 
 func tellOpenItems(w io.Writer, items views.OpenItems) {
@@ -114,6 +116,9 @@ func tellOpenItems(w io.Writer, items views.OpenItems) {
 	sums := newTable(">OPEN", "", ">NOT DUE", ">1-30 DAYS", ">31-60", ">61-90", ">OVER 90")
 	for _, s := range items.Aging {
 		sums.add(s.Open, s.Currency, s.NotDue, s.Days30, s.Days60, s.Days90, s.Older)
+	}
+	if s := items.Base; s != nil {
+		sums.add(s.Open, "in "+s.Currency, s.NotDue, s.Days30, s.Days60, s.Days90, s.Older)
 	}
 	sums.write(w)
 	tellNext(w, items.Next)

@@ -40,6 +40,12 @@ const (
 	// out or taken back.
 	ExchangeGain Account = "exchange-gain"
 	ExchangeLoss Account = "exchange-loss"
+	// UnrealisedExchange is what receivables and customer credit in other currencies
+	// are worth more, or less, at the end of a period than when they came in. It is
+	// taken back on the day after: until then Revaluation, beside the accounts that
+	// are revalued, holds the difference.
+	UnrealisedExchange Account = "unrealised-exchange"
+	Revaluation        Account = "revaluation"
 	// BadDebt is what was written off, less the tax that was taken back on it.
 	BadDebt Account = "bad-debt"
 )
@@ -78,6 +84,7 @@ func Chart() []Info {
 	return []Info{
 		{Cash, "Cash", Asset, Debit},
 		{Receivables, "Receivables", Asset, Debit},
+		{Revaluation, "Revaluation of receivables and credit", Asset, Debit},
 		{CustomerCredit, "Customer credit", Liability, Credit},
 		{Prepayments, "Prepayments", Liability, Credit},
 		{Deposits, "Deposits", Liability, Credit},
@@ -85,6 +92,7 @@ func Chart() []Info {
 		{Revenue, "Revenue", Income, Credit},
 		{Rounding, "Rounding", Income, Credit},
 		{ExchangeGain, "Exchange gain", Income, Credit},
+		{UnrealisedExchange, "Unrealised exchange differences", Income, Credit},
 		{BadDebt, "Bad debt", Expense, Debit},
 		{ExchangeLoss, "Exchange loss", Expense, Debit},
 	}

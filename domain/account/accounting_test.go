@@ -17,6 +17,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/payment"
+	"github.com/daybook-ledger/daybook/domain/period"
 	"github.com/daybook-ledger/daybook/testing/given"
 )
 
@@ -123,6 +124,7 @@ func TestAccounting(t *testing.T) {
 			}
 		}
 	}
+	tellPeriodEnd(t, &out, posted)
 	fmt.Fprint(&out, "\n## Events that post nothing\n\nThose that follow from another event of their commit are posted by it:\n\n| Event | Posted by |\n|---|---|\n")
 	var silent []string
 	for _, name := range codec.EventTypes() {
@@ -153,6 +155,33 @@ func TestAccounting(t *testing.T) {
 	data, err := os.ReadFile(doc)
 	if err != nil || !bytes.Equal(data, out.Bytes()) {
 		t.Errorf("%s is not what the code posts (%v): go test ./domain/account -update", doc, err)
+	}
+}
+
+// tellPeriodEnd tells what the end of a period posts where amounts in another
+// currency are revalued.
+func tellPeriodEnd(t *testing.T, out *bytes.Buffer, posted map[string]bool) {
+	t.Helper()
+	all := []period.Revaluation{{
+		Account: string(account.Receivables), Amount: given.EUR("20"), Base: given.GBP("17.13"),
+		Exchange: given.Exchange("0.9"), Difference: given.GBP("0.87"),
+	}}
+	for _, s := range []struct {
+		text  string
+		event domain.Event
+	}{
+		{"A period is settled with a rate for euros, of which 20.00 are owed: they were worth 17.13, and are worth 18.00.", &period.Settled{Through: "2026-03-31", Revaluations: all}},
+		{"The period is opened again.", &period.Reopened{Through: "2026-03-31", Revaluations: all}},
+	} {
+		fmt.Fprintf(out, "\n### %s\n\n| Event | Date | Account | Debit | Credit |\n|---|---|---|--:|--:|\n", s.text)
+		entries, err := account.Post(s.event, period.Stream(given.ID("book")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		posted[s.event.EventType()] = true
+		for _, e := range entries {
+			tell(out, s.event, e)
+		}
 	}
 }
 
@@ -207,7 +236,7 @@ What each event posts. This page is written by a test from the code: ` + "`go te
 - ` + "`deposits`" + ` is what was invoiced as deposits, net, less what was credited and what is deducted of it. Revenue comes with the invoice that deducts a deposit: what its other lines, allowances and charges come to. Its tax is computed on what is left after the deduction (BR-CO-17), as the deposit's was at the deposit.
 - A prepaid amount is taken off ` + "`prepayments`" + ` by the invoice. Where the customer's payments left enough credit by the date of issue, as much is moved there from ` + "`customer-credit`" + `, the oldest payment first; otherwise, and on imported invoices, it was paid elsewhere and is cleared there.
 - Entries are dated by what happened: an allocation, a refund or a relief has a date of its own.
-- Nothing is dated in a closed period. Closing a period posts nothing: it enters what the accounts hold at its end, which is no sum of its own.
+- Nothing else is dated in a closed period. Closing a period enters what the accounts hold at its end, which is no sum of its own. Where it is given rates of other currencies, it posts what receivables and customer credit in them are worth more or less on its last day, to ` + "`unrealised-exchange`" + ` and, beside the accounts that are revalued, to ` + "`revaluation`" + `; and takes it back on the day after.
 - Tax is reported by its tax point: the date of the entry, or on a book whose basis is supply the date of supply where that is earlier and was not closed at issue.
 
 ## Accounts

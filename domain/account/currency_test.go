@@ -2,14 +2,17 @@ package account_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/account"
 	"github.com/daybook-ledger/daybook/domain/credit"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/payment"
+	"github.com/daybook-ledger/daybook/domain/period"
 	"github.com/daybook-ledger/daybook/testing/given"
 )
 
@@ -337,5 +340,89 @@ func TestRateAtIssue(t *testing.T) {
 	note := b.Take(t, creditIn("EUR", "c", "d", sale()))[0].Event.(*credit.Issued)
 	if note.Content.Exchange != want {
 		t.Errorf("credited at %+v", note.Content.Exchange)
+	}
+}
+
+// TestRevaluation: what is owed at the end of a period is revalued there, taken
+// back on the day after, and undone where the period is opened again.
+func TestRevaluation(t *testing.T) {
+	b := given.Opened(t)
+	invoiced := foreign("i", "EUR", "0.8567", sale()) // 120.00 = 102.80
+	invoiced.Date = "2026-02-10"
+	b.Take(t, invoiced)
+	received := paid("p", "EUR", "150", "0.86", "i") // 129.00, of which 25.80 stay credit
+	received.Date, received.Allocations[0].Amount = "2026-02-11", given.EUR("100")
+	b.Take(t, received)
+	yen := foreign("y", "JPY", "0.0052", given.Line("1", "10000", "Z 0")) // no rate: not revalued
+	yen.Date = "2026-02-12"
+	b.Take(t, yen)
+	sums := map[[2]string][2]int64{}
+	for _, e := range b.Entries(t) {
+		for _, p := range e.Postings {
+			key := [2]string{string(p.Account), p.Amount.Currency().String()}
+			sums[key] = [2]int64{sums[key][0] + p.Amount.Minor(), sums[key][1] + p.Base.Minor()}
+		}
+	}
+	settle := &period.Settle{
+		Book: b.ID, Through: "2026-02-28", Proof: period.Proof{Size: 1, Root: make([]byte, 32)},
+		Rates: []period.Rate{{Currency: given.Euros, Exchange: given.Exchange("0.9")}},
+	}
+	for key, sum := range sums {
+		if sum != [2]int64{} {
+			settle.Balances = append(settle.Balances, period.NewBalance(key[0], money.New(sum[0], in(key[1])), money.New(sum[1], given.Pounds)))
+		}
+	}
+	slices.SortFunc(settle.Balances, period.Order)
+	b.Take(t, &period.Close{Book: b.ID, Through: "2026-02-28"})
+	posts := func(c domain.Command) (got []string) {
+		n := len(b.Entries(t))
+		b.Take(t, c)
+		for _, e := range b.Entries(t)[n:] {
+			for _, p := range e.Postings {
+				got = append(got, fmt.Sprintf("%s %s %s %s", e.Date, p.Account, p.Amount, p.Base))
+			}
+		}
+		return got
+	}
+	// 20 × 0.9 = 18.00 for 102.80 − 85.67 = 17.13; 50 × 0.9 = 45.00 for 43.00 owed.
+	want := []string{
+		"2026-02-28 revaluation 0.00 -2.00", "2026-02-28 unrealised-exchange 0.00 2.00",
+		"2026-02-28 revaluation 0.00 0.87", "2026-02-28 unrealised-exchange 0.00 -0.87",
+		"2026-03-01 revaluation 0.00 2.00", "2026-03-01 unrealised-exchange 0.00 -2.00",
+		"2026-03-01 revaluation 0.00 -0.87", "2026-03-01 unrealised-exchange 0.00 0.87",
+	}
+	if got := posts(settle); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("settled:\n got %q\nwant %q", got, want)
+	}
+	for i := range want[:4] { // all of it the other way round
+		want[i], want[4+i] = want[i][:10]+want[4+i][10:], want[4+i][:10]+want[i][10:]
+	}
+	if got := posts(&period.Reopen{Book: b.ID, Through: "2026-02-28", Reason: "a bill came late"}); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("opened again:\n got %q\nwant %q", got, want)
+	}
+}
+
+// TestClosingRatesRefused: a rate for the book's own currency, none, or two.
+func TestClosingRatesRefused(t *testing.T) {
+	rate := func(code, rate string) period.Rate {
+		return period.Rate{Currency: in(code), Exchange: given.Exchange(rate)}
+	}
+	for name, c := range map[string]struct {
+		code  string
+		rates []period.Rate
+	}{
+		"pounds":   {"rate-unexpected", []period.Rate{rate("GBP", "1")}},
+		"nothing":  {"invalid-exchange-rate", []period.Rate{rate("EUR", "0")}},
+		"none":     {"invalid-exchange-rate", []period.Rate{{Currency: given.Euros}}},
+		"two":      {"invalid-exchange-rate", []period.Rate{rate("EUR", "0.9"), rate("EUR", "0.91")}},
+		"unsigned": {"rate-source-missing", []period.Rate{{Currency: given.Euros, Exchange: exchange.Rate{Rate: given.Number("0.9")}}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := given.Opened(t)
+			b.Take(t, &period.Close{Book: b.ID, Through: "2026-02-28"})
+			b.Refuse(t, &period.Settle{
+				Book: b.ID, Through: "2026-02-28", Proof: period.Proof{Size: 1, Root: make([]byte, 32)}, Rates: c.rates,
+			}, c.code)
+		})
 	}
 }

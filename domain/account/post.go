@@ -11,6 +11,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/money"
+	"github.com/daybook-ledger/daybook/domain/period"
 	"github.com/daybook-ledger/daybook/domain/tax"
 )
 
@@ -34,6 +35,8 @@ func Post(e domain.Event, stream domain.StreamID) ([]Entry, error) {
 	case *credit.Issued:
 		entry.Customer, entry.Date = e.Content.Customer, e.Date
 		entry.Postings, err = postCredit(e)
+	case *period.Settled, *period.Reopened:
+		return postPeriod(e, stream)
 	default:
 		if entry, err = postMovement(e, stream); entry.Postings == nil && err == nil {
 			return nil, nil

@@ -87,8 +87,15 @@ func (p *Periods) Commit(position uint64, changes []domain.Change) (found []Find
 		if err != nil {
 			return found, fmt.Errorf("audit: commit %d: %w", position, err)
 		}
+		if change.Stream.Kind == domain.KindPeriod { // before its own entries, which balances are without
+			more, err := p.period(position, change.Event)
+			if err != nil {
+				return found, fmt.Errorf("audit: commit %d: %w", position, err)
+			}
+			found = append(found, more...)
+		}
 		for _, e := range entries {
-			if !p.state.Open(e.Date) {
+			if !p.state.Open(e.Date) && change.Stream.Kind != domain.KindPeriod {
 				found = append(found, Finding{position, CodeBooked, fmt.Sprintf("%s is dated %s, and the book was closed through %s",
 					e.Document, e.Date, p.state.Through())})
 			}
@@ -96,14 +103,6 @@ func (p *Periods) Commit(position uint64, changes []domain.Change) (found []Find
 				return found, fmt.Errorf("audit: commit %d: %w", position, err)
 			}
 		}
-		if change.Stream.Kind != domain.KindPeriod {
-			continue
-		}
-		more, err := p.period(position, change.Event)
-		if err != nil {
-			return found, fmt.Errorf("audit: commit %d: %w", position, err)
-		}
-		found = append(found, more...)
 	}
 	return found, nil
 }

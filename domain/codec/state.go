@@ -29,7 +29,7 @@ var states = map[domain.Kind]struct {
 	domain.KindCredit:   {3, credit.State{}},
 	domain.KindSeries:   {1, series.State{}},
 	domain.KindPayment:  {2, payment.State{}},
-	domain.KindPeriod:   {1, period.State{}},
+	domain.KindPeriod:   {2, period.State{}},
 	domain.KindStanding: {2, standing.State{}},
 }
 

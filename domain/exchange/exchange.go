@@ -113,6 +113,16 @@ func (r Rate) Value(amount money.Amount, book money.Currency) (Worth, error) {
 	return Worth{amount, base}, nil
 }
 
+// Revalue gives what an amount is worth more at the rate than it was so far; below
+// zero where it is worth less.
+func (r Rate) Revalue(w Worth, book money.Currency) (money.Amount, error) {
+	now, err := r.Value(w.Amount, book)
+	if err != nil {
+		return money.Amount{}, err
+	}
+	return now.Base.Sub(w.Base)
+}
+
 // decimal is an amount in units of its currency.
 func decimal(a money.Amount) (money.Decimal, error) {
 	return money.NewDecimal(a.Minor(), uint8(a.Currency().Exponent()))

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/domain/field"
 	"github.com/daybook-ledger/daybook/domain/money"
 )
@@ -46,6 +47,9 @@ func (c *Settle) Validate() error {
 	if c.Proof.Size == 0 || len(c.Proof.Root) != sha256.Size {
 		return domain.Refuse("invalid-proof", "the balances were read at %d commits with a root of %d bytes",
 			c.Proof.Size, len(c.Proof.Root))
+	}
+	if err := validateRates(c.Rates); err != nil {
+		return err
 	}
 	var amounts []money.Amount
 	bases := make([]money.Amount, len(c.Balances))
@@ -114,7 +118,15 @@ func (c *Settle) Decide(s domain.States, m domain.Moment) ([]domain.Change, erro
 	case c.Through < newest.Through || newest.Settled:
 		return nil, domain.Refuse("already-settled", "the balances at the end of %s are entered already", c.Through)
 	}
-	return one(c, &Settled{Through: c.Through, Proof: c.Proof, Balances: c.Balances}), nil
+	settings, err := book.Settings(s, m)
+	if err != nil {
+		return nil, err
+	}
+	revaluations, err := c.revalue(settings.Currency)
+	if err != nil {
+		return nil, err
+	}
+	return one(c, &Settled{Through: c.Through, Proof: c.Proof, Balances: c.Balances, Revaluations: revaluations}), nil
 }
 
 // Validate checks the form of the command.
@@ -140,7 +152,9 @@ func (c *Reopen) Decide(s domain.States, m domain.Moment) ([]domain.Change, erro
 		return nil, domain.Refuse("not-closed", "no period that is closed ends on %s", c.Through).
 			WithHint("it is open")
 	}
-	return one(c, &Reopened{From: newest.From, Through: newest.Through, Reason: c.Reason}), nil
+	return one(c, &Reopened{
+		From: newest.From, Through: newest.Through, Reason: c.Reason, Revaluations: newest.Revaluations,
+	}), nil
 }
 
 // lastOfMonth refuses a day that does not end a month: invalid-period.
@@ -152,11 +166,11 @@ func lastOfMonth(day domain.Date) error {
 	return nil
 }
 
-func load(s domain.States, m domain.Moment, book uuid.UUID) (State, error) {
-	if book != m.Book {
-		return State{}, domain.Refuse("other-book", "the command is for book %s, but this is book %s", book, m.Book)
+func load(s domain.States, m domain.Moment, id uuid.UUID) (State, error) {
+	if id != m.Book {
+		return State{}, domain.Refuse("other-book", "the command is for book %s, but this is book %s", id, m.Book)
 	}
-	return Load(s, book)
+	return Load(s, id)
 }
 
 func one(c domain.Command, e domain.Event) []domain.Change {

@@ -10,10 +10,13 @@
 // not settled; the balances are the same whenever they are read, so it is
 // settled later.
 //
+// What is owed in other currencies can be revalued with that, at the rates of the
+// last day. Only settling, and reopening, post into a period that is closed.
+//
 // Reopening is an act of its own, with a reason, and undoes only what was closed
 // last: what was settled before stays true.
 //
-// Refusals, besides those of package field:
+// Refusals, besides those of packages field and exchange:
 //
 //	other-book        the command names another book than the one it is given to
 //	invalid-period    the day is not the last one of a month
@@ -58,8 +61,10 @@ type Settled struct {
 	Through domain.Date `json:"through"`
 	Proof   Proof       `json:"proof"`
 	// Balances are those of all accounts that are not even, by account and
-	// currency.
+	// currency, before the revaluations.
 	Balances []Balance `json:"balances,omitempty"`
+	// Revaluations are posted on the last day, and taken back on the day after.
+	Revaluations []Revaluation `json:"revaluations,omitempty"`
 }
 
 // EventType implements domain.Event.
@@ -98,6 +103,8 @@ type Reopened struct {
 	From    domain.Date `json:"from,omitempty"`
 	Through domain.Date `json:"through"`
 	Reason  string      `json:"reason"`
+	// Revaluations are those of the period, which are undone.
+	Revaluations []Revaluation `json:"revaluations,omitempty"`
 }
 
 // EventType implements domain.Event.
@@ -122,6 +129,9 @@ type Settle struct {
 	Through  domain.Date `json:"through"`
 	Proof    Proof       `json:"proof"`
 	Balances []Balance   `json:"balances,omitempty"`
+	// Rates are those of other currencies at the end of the period; what is owed
+	// in a currency without one is not revalued.
+	Rates []Rate `json:"rates,omitempty"`
 }
 
 // CommandType implements domain.Command.

@@ -21,6 +21,9 @@ type Period struct {
 	From    domain.Date `json:"from,omitempty"`
 	Through domain.Date `json:"through"`
 	Settled bool        `json:"settled,omitempty"`
+	// Revaluations were posted when it was settled, and are undone when it is
+	// opened again.
+	Revaluations []Revaluation `json:"revaluations,omitempty"`
 }
 
 // Load gives which months of the book are closed.
@@ -78,6 +81,7 @@ func (s State) Evolve(event domain.Event) (domain.State, error) {
 		}
 		s.Closed = slices.Clone(s.Closed)
 		s.Closed[len(s.Closed)-1].Settled = true
+		s.Closed[len(s.Closed)-1].Revaluations = e.Revaluations
 	case *Reopened:
 		if e.Through != newest.Through || e.From != newest.From {
 			return nil, domain.OutOfSequence(at, event)

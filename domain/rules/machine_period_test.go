@@ -110,8 +110,15 @@ func (m *machine) settle(r *rapid.T) {
 	} else if n > 0 && c.Through == m.model.closed[n-1].through {
 		r.Skip("the newest after all")
 	}
-	if m.do(r, c, may) != nil {
+	if may && rapid.Bool().Draw(r, "revalued") {
+		c.Balances = m.trial(r, c.Through)
+		if m.usual != "GBP" {
+			c.Rates = []period.Rate{{Currency: m.foreign(r), Exchange: given.Exchange(rapid.SampledFrom(currencies[m.usual]).Draw(r, "closing"))}}
+		}
+	}
+	if changes := m.do(r, c, may); changes != nil {
 		m.model.closed[len(m.model.closed)-1].settled = true
+		m.revaluedAs(r, c, changes[0].Event.(*period.Settled))
 	}
 }
 
@@ -152,7 +159,7 @@ func (m *machine) checkPeriods(r *rapid.T) {
 	}
 	from := domain.Date("")
 	for i, c := range m.model.closed {
-		if got := state.Closed[i]; got != (period.Period{From: from, Through: c.through, Settled: c.settled}) {
+		if got := state.Closed[i]; got.From != from || got.Through != c.through || got.Settled != c.settled {
 			r.Fatalf("closed: %+v, the model has %+v", got, c)
 		}
 		from = c.through.AddDays(1)

@@ -156,8 +156,10 @@ func check(s domain.States, m domain.Moment, changes []domain.Change) error {
 		if err != nil {
 			return err
 		}
-		if err := dated(entries, closed); err != nil {
-			return err
+		if change.Stream.Kind != domain.KindPeriod { // whose own entries are its end
+			if err := dated(entries, closed); err != nil {
+				return err
+			}
 		}
 		state, known := evolved[change.Stream]
 		if !known {

@@ -2,6 +2,7 @@ package rules_test
 
 import (
 	"math/big"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -14,6 +15,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/payment"
+	"github.com/daybook-ledger/daybook/domain/period"
 	"github.com/daybook-ledger/daybook/testing/given"
 )
 
@@ -249,6 +251,62 @@ func (m *machine) checkConverted(r *rapid.T, id domain.StreamID, rates []invoice
 			if abs(w.Base.Minor()-worth(r, w.Amount, e)) > off {
 				r.Fatalf("%s: %s at %s is worth %s, want %d", id, w.Amount, e.Rate, w.Base, worth(r, w.Amount, e))
 			}
+		}
+	}
+}
+
+// foreign is the usual currency, which is not the book's.
+func (m *machine) foreign(r *rapid.T) money.Currency {
+	c, err := money.ParseCurrency(m.usual)
+	if err != nil {
+		r.Fatal(err)
+	}
+	return c
+}
+
+// trial is the trial balance at the end of a day, in each currency and in pounds.
+func (m *machine) trial(r *rapid.T, day domain.Date) []period.Balance {
+	type held struct {
+		account  account.Account
+		currency money.Currency
+	}
+	amounts, bases := map[held]int64{}, map[held]int64{}
+	for _, e := range m.book.Entries(r) {
+		for _, p := range e.Postings {
+			if e.Date <= day {
+				amounts[held{p.Account, p.Amount.Currency()}] += p.Amount.Minor()
+				bases[held{p.Account, p.Amount.Currency()}] += p.Base.Minor()
+			}
+		}
+	}
+	var all []period.Balance
+	for of, amount := range amounts {
+		if amount != 0 || bases[of] != 0 {
+			all = append(all, period.NewBalance(string(of.account), money.New(amount, of.currency), money.New(bases[of], given.Pounds)))
+		}
+	}
+	slices.SortFunc(all, period.Order)
+	return all
+}
+
+// revaluedAs compares the revaluations of a period's end with what receivables and
+// credits are worth at its rates.
+func (m *machine) revaluedAs(r *rapid.T, c *period.Settle, e *period.Settled) {
+	want := map[string]int64{}
+	for _, b := range c.Balances {
+		for _, rate := range c.Rates {
+			owed := b.Account == string(account.Receivables) || b.Account == string(account.CustomerCredit)
+			if difference := worth(r, b.Amount, rate.Exchange) - b.Base.Minor(); owed && b.Amount.Currency() == rate.Currency && difference != 0 {
+				want[b.Account] = difference
+			}
+		}
+	}
+	if len(e.Revaluations) != len(want) {
+		r.Fatalf("revalued %+v, want %v", e.Revaluations, want)
+	}
+	for _, got := range e.Revaluations {
+		if got.Difference.Minor() != want[got.Account] {
+			r.Fatalf("revalued %+v, want %v", got, want)
 		}
 	}
 }

@@ -216,7 +216,7 @@ func (b *batch) rename(kind domain.Kind, stages [2]invoice.Status, id uuid.UUID,
 // post adds an entry to the journal, to the sums of its accounts and taxes, and
 // to the balances that follow from it.
 func (b *batch) post(p place, number int64, entry account.Entry) error {
-	d, err := b.document(entry.Document)
+	d, err := b.posted(p, entry)
 	if err != nil {
 		return err
 	}

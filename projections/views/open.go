@@ -32,7 +32,8 @@ type OpenFilter struct {
 type OpenItems struct {
 	AsOf  domain.Date `json:"as_of"`
 	Items []OpenItem  `json:"items"`
-	// Aging is by currency, and Base all of it in the book's.
+	// Aging is by currency, and Base all of it in the book's, where there are
+	// others.
 	Aging []Aging `json:"aging"`
 	Base  *Aging  `json:"base,omitempty"`
 	Next  string  `json:"next,omitempty"`
@@ -180,7 +181,7 @@ func (f OpenFilter) age(ctx context.Context, tx Tx, base string, into *OpenItems
 		}
 		into.Aging = append(into.Aging, aging)
 	}
-	if len(byCurrency) == 0 {
+	if own := byCurrency[base]; len(byCurrency) == 0 || own != nil && len(byCurrency) == 1 {
 		return nil
 	}
 	aging, err := whole.aging(base)

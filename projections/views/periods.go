@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/account"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/period"
 )
@@ -189,4 +190,25 @@ func (c *Closing) read(ctx context.Context, tx Tx, through domain.Date) error {
 	})
 	slices.SortFunc(c.Balances, period.Order)
 	return err
+}
+
+// posted gives the document that an entry is of. What the end of a period posts is
+// of the book's periods: they are a document in the journal, and in no list.
+func (b *batch) posted(p place, entry account.Entry) (*document, error) {
+	stream := entry.Document
+	if stream.Kind != domain.KindPeriod || b.documents[stream] != nil {
+		return b.document(stream)
+	}
+	d := &document{}
+	none, err := absent(d.scan(b.w.QueryRowContext(b.ctx, `SELECT `+documentColumns+` FROM documents WHERE id = $1 AND kind = $2`,
+		stream.ID[:], string(stream.Kind))))
+	if err != nil {
+		return nil, fmt.Errorf("document %s: %w", stream, err)
+	}
+	if none {
+		d = &document{seq: p.key(), stage: "period", recorded: p.recorded(), currency: entry.Postings[0].Base.Currency().String()}
+	}
+	d.stream = stream
+	b.documents[stream] = d
+	return d, nil
 }
