@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/importer/ubl"
 )
@@ -17,6 +18,7 @@ import (
 // ublFlags is what an import of UBL can be told.
 type ublFlags struct {
 	check, accept, anySeller, onAccount, strict bool
+	rates                                       []string
 }
 
 func (a *app) importUBL() *cobra.Command {
@@ -51,6 +53,7 @@ changes nothing.`,
 	flags := cmd.Flags()
 	flags.BoolVar(&f.check, "check", false, "compute and compare, and enter nothing")
 	flags.BoolVar(&f.accept, "accept-stated-totals", false, "enter documents whose figures differ by less than one unit of the currency")
+	flags.StringArrayVar(&f.rates, "rate", nil, "what another currency than the book's is worth: `CURRENCY=RATE@SOURCE`, such as EUR=0.8567@ECB; may be repeated")
 	flags.BoolVar(&f.anySeller, "any-seller", false, "enter documents of other suppliers than the book's seller as its own")
 	flags.BoolVar(&f.onAccount, "on-account", false, "enter credit notes on account, whatever invoice they name")
 	flags.BoolVar(&f.strict, "strict", false, "fail when a document differs or is refused")
@@ -96,8 +99,16 @@ func (s *session) importUBL(ctx context.Context, files []*ubl.File, f ublFlags) 
 	if err != nil {
 		return err
 	}
+	rates := map[money.Currency]exchange.Rate{}
+	for _, text := range f.rates {
+		of, rate, err := exchange.ParseQuote(text)
+		if err != nil {
+			return err
+		}
+		rates[of] = rate
+	}
 	return ubl.Enter(ctx, files, ubl.Options{
-		Book: importing{s}, Currency: currency, Seller: book.Seller,
+		Book: importing{s}, Currency: currency, Seller: book.Seller, Rates: rates,
 		AnySeller: f.anySeller, OnAccount: f.onAccount, Issued: s.issuedOn,
 	})
 }

@@ -68,8 +68,11 @@ const (
 
 // Codes of documents that the book does not take; others are those of its rules.
 const (
-	// CodeForeignCurrency: the document is not in the book's currency.
+	// CodeForeignCurrency: a credit note is in another currency than its invoice.
 	CodeForeignCurrency = "foreign-currency"
+	// CodeRateMissing: the document is in another currency than the book's, whose
+	// rate was not given.
+	CodeRateMissing = "rate-missing"
 	// CodeOtherSupplier: the supplier is not the book's seller.
 	CodeOtherSupplier = "other-supplier"
 	// CodeUnknownInvoice: the invoice that is credited is not in the book.

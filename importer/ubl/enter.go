@@ -11,6 +11,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/domain/credit"
 	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/importer"
@@ -22,6 +23,9 @@ type Options struct {
 	// Currency and Seller are the book's.
 	Currency money.Currency
 	Seller   book.Seller
+	// Rates are what other currencies are worth in the book's. A credit note on an
+	// invoice needs none: it is at that of the invoice.
+	Rates map[money.Currency]exchange.Rate
 	// AnySeller enters the documents of other suppliers as well.
 	AnySeller bool
 	// OnAccount enters credit notes on account, whatever invoice they name.
@@ -74,7 +78,7 @@ func (e *entering) enter(ctx context.Context) error {
 		return nil
 	case errors.As(err, &refusal):
 		code, message, final := importer.RefusedAs(refusal)
-		if final && code != CodeForeignCurrency {
+		if final && code != CodeForeignCurrency && code != CodeRateMissing {
 			return err
 		}
 		hint := refusal.Hint
@@ -108,6 +112,9 @@ func (e *entering) give(ctx context.Context) (importer.Outcome, error) {
 	}
 	content := e.doc.Content
 	content.Customer, content.Reference = buyer, reference
+	if content.Exchange, err = e.rate(on); err != nil {
+		return importer.Outcome{}, err
+	}
 	command := e.command(content, on)
 	if err := command.Validate(); err != nil {
 		return importer.Outcome{}, err
@@ -131,11 +138,20 @@ func (e *entering) belongs() error {
 			e.supplier = "supplier-" + id.String()[:8]
 		}
 	}
-	if e.currency() != e.Currency {
-		return domain.Refuse(CodeForeignCurrency, "the document is in %s, and the book in %s", e.currency(), e.Currency).
-			WithHint("a document in another currency needs a rate, which an import cannot give yet; --check computes it")
-	}
 	return nil
+}
+
+// rate gives what the document's currency is worth, no rate in the book's own.
+func (e *entering) rate(on uuid.UUID) (exchange.Rate, error) {
+	if e.currency() == e.Currency || on != uuid.Nil {
+		return exchange.Rate{}, nil
+	}
+	rate, given := e.Rates[e.currency()]
+	if !given {
+		return rate, domain.Refuse(CodeRateMissing, "the document is in %s, and the book is kept in %s", e.currency(), e.Currency).
+			WithHint("say what it is worth, such as --rate %s=0.8567@ECB; --check computes it without", e.currency())
+	}
+	return rate, nil
 }
 
 // isSeller compares the VAT ids where both have one, and else the names.
