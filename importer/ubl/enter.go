@@ -106,15 +106,16 @@ func (e *entering) give(ctx context.Context) (importer.Outcome, error) {
 	if err != nil {
 		return importer.Outcome{}, err
 	}
+	rate, err := e.rate(on)
+	if err != nil {
+		return importer.Outcome{}, err
+	}
 	buyer, err := e.buyer(ctx)
 	if err != nil {
 		return importer.Outcome{}, err
 	}
 	content := e.doc.Content
-	content.Customer, content.Reference = buyer, reference
-	if content.Exchange, err = e.rate(on); err != nil {
-		return importer.Outcome{}, err
-	}
+	content.Customer, content.Reference, content.Exchange = buyer, reference, rate
 	command := e.command(content, on)
 	if err := command.Validate(); err != nil {
 		return importer.Outcome{}, err

@@ -220,7 +220,7 @@ func TestForeignCurrency(t *testing.T) {
 	if err := ubl.Enter(context.Background(), []*ubl.File{file}, d.o); err != nil {
 		t.Fatal(err)
 	}
-	if r := file.Result; r.Status != ubl.Refused || r.Code != ubl.CodeForeignCurrency || r.Hint == "" || r.Computed.Due != "72.00" {
+	if r := file.Result; r.Status != ubl.Refused || r.Code != ubl.CodeRateMissing || r.Hint == "" || r.Computed.Due != "72.00" {
 		t.Errorf("%+v", r)
 	}
 	if n := len(d.book.Events()); n != len(newDesk(t, "EUR").book.Events()) {
