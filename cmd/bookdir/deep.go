@@ -10,7 +10,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/daybook-ledger/daybook/domain/audit"
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
+	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/eventstore/seal"
 	"github.com/daybook-ledger/daybook/eventstore/transparency"
 	"github.com/daybook-ledger/daybook/ledger"
@@ -41,6 +43,7 @@ type Deep struct {
 	file     *state.File
 	dir      string
 	failed   error
+	periods  *audit.Periods
 	// erased are the customers of whom the log says so; missing the first place of
 	// each whose sections did not open for want of a destroyed key.
 	erased  map[uuid.UUID]bool
@@ -54,8 +57,9 @@ func OpenDeep(dir string, o Options) (_ *Deep, err error) {
 		return nil, err
 	}
 	d := &Deep{
-		link:   &link{dir: dir, info: info, options: o},
-		erased: make(map[uuid.UUID]bool), missing: make(map[uuid.UUID]transparency.Failure),
+		link:    &link{dir: dir, info: info, options: o},
+		periods: audit.NewPeriods(),
+		erased:  make(map[uuid.UUID]bool), missing: make(map[uuid.UUID]transparency.Failure),
 	}
 	defer func() {
 		if err != nil {
@@ -160,8 +164,21 @@ func (d *Deep) replay(o opened, leaf transparency.Leaf) (found []transparency.Fa
 	for _, f := range findings {
 		add(f.Code, f.What)
 	}
+	if d.failed == nil {
+		findings, err := d.periods.Commit(leaf.Position, changesOf(o.commit))
+		if err != nil {
+			d.failed = err
+			add(ledger.CodeFold, "the replay ends here: "+err.Error())
+		}
+		for _, f := range findings {
+			add(f.Code, f.What)
+		}
+	}
 	return found
 }
+
+// proved takes the head of a page whose commits were all replayed.
+func (d *Deep) proved(h page.Head) { d.periods.Head(h.Size, h.Root[:]) }
 
 // end tells which customers' keys are gone without the log saying so.
 func (d *Deep) end() (found []transparency.Failure) {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/audit"
+	"github.com/daybook-ledger/daybook/ledger/commit"
 	"github.com/daybook-ledger/daybook/projections"
 )
 
@@ -33,11 +34,7 @@ func (b *Book) CheckPeriods(ctx context.Context, progress func(done, last uint64
 				return err
 			}
 			for _, c := range p.Commits {
-				changes := make([]domain.Change, len(c.Events))
-				for i, e := range c.Events {
-					changes[i] = domain.Change{Stream: e.Stream, Event: e.Event}
-				}
-				found, err := sums.Commit(c.Position, changes)
+				found, err := sums.Commit(c.Position, changesOf(c))
 				if err != nil {
 					return err
 				}
@@ -53,4 +50,13 @@ func (b *Book) CheckPeriods(ctx context.Context, progress func(done, last uint64
 		return nil
 	})
 	return check, err
+}
+
+// changesOf gives the events of a commit as they were decided.
+func changesOf(c commit.Commit) []domain.Change {
+	changes := make([]domain.Change, len(c.Events))
+	for i, e := range c.Events {
+		changes[i] = domain.Change{Stream: e.Stream, Event: e.Event}
+	}
+	return changes
 }

@@ -260,6 +260,9 @@ func (v *verification) proved(h page.Head, edge func() page.Edge) error {
 	if v.options.Slow != nil {
 		v.options.Slow()
 	}
+	if v.options.Deep != nil {
+		v.options.Deep.proved(h)
+	}
 	if v.options.Unkept || len(v.found) > 0 {
 		v.last = nil
 		return nil

@@ -3,6 +3,7 @@ package views
 import (
 	"context"
 	"fmt"
+	"iter"
 
 	"github.com/google/uuid"
 
@@ -65,6 +66,8 @@ type Posting struct {
 	Taxable  string       `json:"taxable,omitempty"`
 	// TaxableBase is Taxable in the book's currency.
 	TaxableBase string `json:"taxable_base,omitempty"`
+	// TaxPoint is the day by which the tax report counts it.
+	TaxPoint domain.Date `json:"tax_point,omitempty"`
 }
 
 var journalOrder = order{name: "journal", text: "date", number: "0"}
@@ -101,6 +104,29 @@ func (q *Queries) Journal(ctx context.Context, f JournalFilter) (Journal, error)
 		return Journal{}, fmt.Errorf("views: journal: %w", err)
 	}
 	return journal, nil
+}
+
+// Entries gives all entries that the filter leaves, as they are when it begins;
+// its limit does not count. The first error ends the sequence.
+func (q *Queries) Entries(ctx context.Context, f JournalFilter) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		begun, err := q.Status(ctx)
+		for f.Limit = MaxLimit; err == nil; {
+			var journal Journal
+			if journal, err = q.Journal(ctx, f); err != nil {
+				break
+			}
+			for _, e := range journal.Entries {
+				if e.Position < begun.Size && !yield(e, nil) {
+					return
+				}
+			}
+			if f.After = journal.Next; f.After == "" {
+				return
+			}
+		}
+		yield(Entry{}, err)
+	}
 }
 
 // read lists the entries. A key's number is the position, its seq the place of
@@ -144,12 +170,12 @@ func (f JournalFilter) read(ctx context.Context, tx Tx, after key, limit int, in
 
 // read adds the postings of an entry.
 func (e *Entry) read(ctx context.Context, tx Tx, base func(minor int64) string) error {
-	return load(ctx, tx, `SELECT account, currency, amount, category, percent, taxable, base, taxable_base FROM postings
+	return load(ctx, tx, `SELECT account, currency, amount, category, percent, taxable, base, taxable_base, tax_point FROM postings
 		WHERE position = $1 AND entry = $2 ORDER BY line`, []any{int64(e.Position), int64(e.Entry)}, func(r scanner) error {
 		var p Posting
 		var amount, taxable worth
 		if err := r.Scan(&p.Account, &p.Currency, &amount.amount, &p.Category, &p.Percent, &taxable.amount,
-			&amount.base, &taxable.base); err != nil {
+			&amount.base, &taxable.base, &p.TaxPoint); err != nil {
 			return err
 		}
 		text, err := decimals(p.Currency)

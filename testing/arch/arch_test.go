@@ -89,8 +89,9 @@ var allowed = map[string][]string{
 	"ledger":      {"domain", "eventstore"},
 	"projections": {"domain", "eventstore", "ledger/commit"},
 	"importer":    {"domain"},
-	"cmd":         {"domain", "eventstore", "ledger", "projections", "importer"},
-	"testing":     {"domain", "eventstore", "ledger", "projections", "importer", "cmd"},
+	"exporter":    {"domain", "projections"},
+	"cmd":         {"domain", "eventstore", "ledger", "projections", "importer", "exporter"},
+	"testing":     {"domain", "eventstore", "ledger", "projections", "importer", "exporter", "cmd"},
 }
 
 // Adapters are wired in cmd and nowhere else.
