@@ -20,19 +20,9 @@ import (
 type closing struct {
 	through  domain.Date
 	settled  bool
-	balances map[holding]held
+	balances map[string]int64
 	tax      int64
 }
-
-// holding is an account in one currency, held what it holds and what that is worth
-// in pence.
-type (
-	holding struct {
-		account  string
-		currency money.Currency
-	}
-	held struct{ amount, base int64 }
-)
 
 // open says whether something may be booked on the day.
 func (m *model) open(day domain.Date) bool {
@@ -108,9 +98,9 @@ func (m *machine) settle(r *rapid.T) {
 	if n := len(m.model.closed); n > 0 && rapid.IntRange(0, 5).Draw(r, "newest") > 0 {
 		newest := m.model.closed[n-1]
 		c.Through, may = newest.through, !newest.settled
-		for h, n := range newest.balances {
-			if n != (held{}) {
-				c.Balances = append(c.Balances, period.NewBalance(h.account, money.New(n.amount, h.currency), money.New(n.base, given.Pounds)))
+		for name, amount := range newest.balances {
+			if amount != 0 {
+				c.Balances = append(c.Balances, period.NewBalance(name, money.New(amount, given.Pounds), money.New(amount, given.Pounds)))
 			}
 		}
 		slices.SortFunc(c.Balances, period.Order)
@@ -146,16 +136,15 @@ func (m *machine) reopen(r *rapid.T) {
 
 // held adds up what the accounts hold at the end of a day, and the tax that is
 // reported up to it.
-func (m *machine) held(r *rapid.T, day domain.Date) (balances map[holding]held, levied int64) {
-	balances = map[holding]held{}
+func (m *machine) held(r *rapid.T, day domain.Date) (balances map[string]int64, levied int64) {
+	balances = map[string]int64{}
 	for _, e := range m.book.Entries(r) {
 		for _, p := range e.Postings {
-			if h := (holding{string(p.Account), p.Amount.Currency()}); e.Date <= day && !h.currency.IsZero() {
-				n := balances[h]
-				balances[h] = held{n.amount + p.Amount.Minor(), n.base + p.Base.Minor()}
+			if e.Date <= day {
+				balances[string(p.Account)] += p.Amount.Minor()
 			}
 			if p.Tax != nil && e.TaxPoint(p.Tax) <= day {
-				levied -= p.Base.Minor()
+				levied -= p.Amount.Minor()
 			}
 		}
 	}
@@ -175,9 +164,9 @@ func (m *machine) checkPeriods(r *rapid.T) {
 		}
 		from = c.through.AddDays(1)
 		balances, levied := m.held(r, c.through)
-		for h, n := range balances {
-			if n != c.balances[h] {
-				r.Fatalf("%v held %+v at the end of %s when that was closed, and holds %+v", h, c.balances[h], c.through, n)
+		for name, amount := range balances {
+			if amount != c.balances[name] {
+				r.Fatalf("%s held %d at the end of %s when that was closed, and holds %d", name, c.balances[name], c.through, amount)
 			}
 		}
 		if levied != c.tax {
