@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -142,11 +143,15 @@ func (db *database) prepare(ctx context.Context, c *pgx.Conn) error {
 	for tries := 0; ; tries++ {
 		err := db.shared(ctx, c)
 		var refused *pgconn.PgError
-		if !errors.As(err, &refused) || tries == 5 || refused.Code != uniqueViolation && refused.Code != duplicateSchema && refused.Code != duplicateTable {
+		if !errors.As(err, &refused) || tries == 5 || !slices.Contains(madeMeanwhile, refused.Code) {
 			return err
 		}
 	}
 }
+
+// madeMeanwhile are the codes by which PostgreSQL refuses what another process has
+// just made: a table is a type and a row of the catalogue besides.
+var madeMeanwhile = []string{uniqueViolation, duplicateSchema, duplicateTable, duplicateObject}
 
 // Shared gives the statements that make what all books share.
 func Shared() []string { return sharedStatements }

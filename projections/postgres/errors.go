@@ -19,6 +19,7 @@ const (
 	uniqueViolation     = "23505"
 	duplicateSchema     = "42P06"
 	duplicateTable      = "42P07"
+	duplicateObject     = "42710"
 	undefinedTable      = "42P01"
 	undefinedColumn     = "42703"
 	invalidSchema       = "3F000"

@@ -163,7 +163,8 @@ func testFrozen(t *testing.T, e Engine) {
 // amounts and not the person.
 func testErased(t *testing.T, e Engine) {
 	b := busyBook(t)
-	before := filled(t, e, "before", NewLog(b, 1000))
+	l := NewLog(b, 1000)
+	before := filled(t, e, "before", l)
 	erased := erase(t, b, "ada")
 	after := filled(t, e, "after", NewLog(erased, 1000))
 	for _, d := range allDocuments(t, after, views.Filter{}, 100) {
@@ -185,6 +186,16 @@ func testErased(t *testing.T, e Engine) {
 		t.Error("the views still name the person")
 	}
 	same(t, "attestation", attest(t, after), attest(t, before))
+
+	// Views that are there when it happens know no more than those.
+	l.AddPage(given.Commit{Moment: b.Moment(), Command: &customer.Change{ID: given.ID("ada")}, Changes: []domain.Change{{
+		Stream: domain.StreamID{Kind: domain.KindCustomer, ID: given.ID("ada")},
+		Event:  &customer.KeyDestroyed{Scope: customer.All, Reason: "asked"},
+	}}})
+	catchUp(t, before, l)
+	if whole := everything(t, before); strings.Contains(whole, "ada & Co") || strings.Contains(whole, "ada@") {
+		t.Error("the views that were there still name the person")
+	}
 	same(t, "trial balance", must[views.TrialBalance](t)(after.TrialBalance(within(t), views.BalanceFilter{})),
 		must[views.TrialBalance](t)(before.TrialBalance(within(t), views.BalanceFilter{})))
 }
