@@ -244,9 +244,7 @@ func (v *verification) commit(leaf transparency.Leaf) error {
 		return err
 	}
 	if v.options.Deep != nil {
-		for _, f := range v.options.Deep.replay(p.opened, leaf) {
-			v.found = append(v.found, f)
-		}
+		v.found = append(v.found, v.options.Deep.replay(p.opened, leaf)...)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
@@ -193,11 +194,8 @@ func (g *grid) keys(cells []string) (keys []string) {
 // one apostrophe away from the beginning has the text as it was.
 func inert(text string) string {
 	text = printable(text)
-	for _, first := range text {
-		if strings.ContainsRune("=+-@\t\r\n'＝＋－＠", first) {
-			return "'" + text
-		}
-		break
+	if first, size := utf8.DecodeRuneInString(text); size > 0 && strings.ContainsRune("=+-@\t\r\n'＝＋－＠", first) {
+		return "'" + text
 	}
 	return text
 }

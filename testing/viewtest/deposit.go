@@ -132,9 +132,7 @@ func (c *chance) final() {
 	id := c.id("final")
 	content := c.content(of.Customer)
 	content.Lines = append(content.Lines, given.Line("1", "5000", "S 20"))
-	for i := range left {
-		content.Lines = append(content.Lines, left[i])
-	}
+	content.Lines = append(content.Lines, left...)
 	if c.do(&invoice.Enter{ID: id, Content: content, Date: c.today()}) {
 		c.invoices = append(c.invoices, id)
 		if rapid.IntRange(0, 2).Draw(c.t, "credited") == 0 {
