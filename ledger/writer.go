@@ -80,8 +80,9 @@ type Config struct {
 	step func(string)
 }
 
-// at marks a step of a command's way.
-func (c Config) at(step string) {
+// at marks a step of a command's way. It reads nothing else of the Config: the
+// flusher may be replacing the state file meanwhile.
+func (c *Config) at(step string) {
 	if c.step != nil {
 		c.step(step)
 	}
