@@ -26,7 +26,6 @@ type Server struct {
 	bin  string
 	port int
 	run  *exec.Cmd
-	out  *bytes.Buffer
 	user *owner
 	made int
 }
@@ -66,7 +65,7 @@ func Missing(t testing.TB) {
 
 // Start makes a server and starts it, with more settings of the form name=value.
 func Start(settings ...string) (s *Server, err error) {
-	s = &Server{bin: bin(), out: &bytes.Buffer{}}
+	s = &Server{bin: bin()}
 	if s.bin == "" {
 		return nil, errors.New("pgserver: PostgreSQL is not installed")
 	}
@@ -137,15 +136,16 @@ func (s *Server) URL(database string) string {
 func (s *Server) Restart() error {
 	deadline := time.Now().Add(time.Minute)
 	for {
-		s.out.Reset()
+		// Each has an output of its own: what a killed one left running writes on.
+		out := new(bytes.Buffer)
 		s.run = s.command("postgres", "-D", s.data(), "-h", "127.0.0.1", "-p", strconv.Itoa(s.port), "-k", s.dir)
-		s.run.Stdout, s.run.Stderr = s.out, s.out
+		s.run.Stdout, s.run.Stderr, s.run.WaitDelay = out, out, time.Second
 		if err := start(s.run); err != nil {
 			return err
 		}
 		ended := make(chan error, 1)
 		go func(run *exec.Cmd) { ended <- run.Wait() }(s.run)
-		err := s.answers(ended, deadline)
+		err := s.answers(ended, out, deadline)
 		if err == nil {
 			return nil
 		}
@@ -156,7 +156,8 @@ func (s *Server) Restart() error {
 	}
 }
 
-func (s *Server) answers(ended <-chan error, deadline time.Time) error {
+// answers waits until the server answers. Its output is complete once it ended.
+func (s *Server) answers(ended <-chan error, out *bytes.Buffer, deadline time.Time) error {
 	for {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		c, err := pgx.Connect(ctx, s.URL("postgres"))
@@ -166,7 +167,7 @@ func (s *Server) answers(ended <-chan error, deadline time.Time) error {
 		}
 		select {
 		case err := <-ended:
-			return fmt.Errorf("the server ended: %w: %s", err, s.out)
+			return fmt.Errorf("the server ended: %w: %s", err, out)
 		case <-time.After(20 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
@@ -181,8 +182,10 @@ func (s *Server) Kill() error { return s.run.Process.Kill() }
 // Stop ends the server and removes its files.
 func (s *Server) Stop() error {
 	var err error
-	if s.run != nil && s.run.ProcessState == nil {
-		err = s.run.Process.Signal(quit)
+	if s.run != nil {
+		if err = s.run.Process.Signal(quit); errors.Is(err, os.ErrProcessDone) {
+			err = nil
+		}
 	}
 	deadline := time.Now().Add(10 * time.Second)
 	for time.Now().Before(deadline) {
