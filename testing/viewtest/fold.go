@@ -1,6 +1,7 @@
 package viewtest
 
 import (
+	"database/sql"
 	"fmt"
 	"strings"
 	"testing"
@@ -195,6 +196,14 @@ func testErased(t *testing.T, e Engine) {
 	catchUp(t, before, l)
 	if whole := everything(t, before); strings.Contains(whole, "ada & Co") || strings.Contains(whole, "ada@") {
 		t.Error("the views that were there still name the person")
+	}
+	raw := must[*sql.DB](t)(e.Raw("before"))
+	defer raw.Close()
+	var kept int
+	id := given.ID("ada")
+	if err := raw.QueryRowContext(within(t), `SELECT count(*) FROM contents WHERE personal IS NOT NULL
+		AND document IN (SELECT seq FROM documents WHERE customer = $1)`, id[:]).Scan(&kept); err != nil || kept != 0 {
+		t.Errorf("the views that were there keep %d texts of the person (%v)", kept, err)
 	}
 	same(t, "trial balance", must[views.TrialBalance](t)(after.TrialBalance(within(t), views.BalanceFilter{})),
 		must[views.TrialBalance](t)(before.TrialBalance(within(t), views.BalanceFilter{})))
