@@ -276,3 +276,24 @@ func FuzzSections(f *testing.F) {
 		_ = decoding.Unmarshal(data, &p)
 	})
 }
+
+// FuzzErasureOf reads whatever a damaged ring may hold in the place of a key.
+func FuzzErasureOf(f *testing.F) {
+	good := Erasure{Page: 3, Position: 7, Slots: 5}.Note()
+	f.Add(good[:])
+	f.Add(make([]byte, len(good)))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var note keyring.Note
+		if len(data) != len(note) {
+			t.Skip()
+		}
+		copy(note[:], data)
+		e, is := ErasureOf(note)
+		if is && (e.Page == 0 || e.Note() != note) {
+			t.Errorf("%x is read as %+v", note, e)
+		}
+		if e.Page != 0 && !is && e.Note() == note {
+			t.Errorf("%x, which says %+v, is read as none", note, e)
+		}
+	})
+}
