@@ -41,7 +41,7 @@ func (f *contentFlags) add(cmd *cobra.Command, payable bool) {
 		return
 	}
 	flags.BoolVar(&f.deposit, "deposit", false, "a deposit invoice: an invoice to come deducts it")
-	flags.StringArrayVar(&f.deduct, "deduct", nil, "deduct what is left of the deposit `INVOICE`, a line for each tax; may be repeated")
+	flags.StringArrayVar(&f.deduct, "deduct", nil, "deduct the deposit `INVOICE`, a line for each tax: what is left of it, or INVOICE=AMOUNT; may be repeated")
 	flags.StringVar(&f.due, "due", "", "the due `DATE`, or +DAYS after issue")
 	flags.StringVar(&f.terms, "terms", "", "the terms of payment, a `TEXT`")
 	flags.StringVar(&f.prepaid, "prepaid", "", "the `AMOUNT` that was paid before issue")

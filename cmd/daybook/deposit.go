@@ -30,10 +30,12 @@ func (s *session) deductNamed(ctx context.Context, file *contentFile, c *invoice
 	return nil
 }
 
-// deduct puts lines in place that deduct what is left of deposit invoices.
+// deduct puts lines in place that deduct deposit invoices: NAME for all that is
+// left, or NAME=AMOUNT in the terms of the document's prices.
 func (s *session) deduct(ctx context.Context, d *document, names []string) error {
 	d.dropDeductions()
-	for _, name := range names {
+	for _, text := range names {
+		name, part, given := cutLast(text)
 		found, err := s.document(ctx, name, domain.KindInvoice)
 		if err != nil {
 			return err
@@ -46,7 +48,14 @@ func (s *session) deduct(ctx context.Context, d *document, names []string) error
 		if err != nil {
 			return err
 		}
-		if err := d.deductAll(deposit); err != nil {
+		parts, err := d.deductible(deposit)
+		if err == nil && given {
+			parts, err = d.portion(parts, part)
+		}
+		if err == nil {
+			err = d.deductParts(deposit, parts)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -87,15 +96,16 @@ func (d *document) describe(lines []string) {
 	d.text = &text
 }
 
-// deductAll adds a line for each rate of which something is left to deduct, and
-// why a rate is not taxed where the document does not say so yet.
-func (d *document) deductAll(deposit *views.Document) error {
+// deductible gives how much is left to deduct of a deposit at each of its rates,
+// in the order of what the deposit says is left, and with tax where prices have it.
+func (d *document) deductible(deposit *views.Document) ([]money.Amount, error) {
 	if !deposit.Deposit || deposit.Number == "" {
-		return domain.Refuse("not-a-deposit", "the invoice %s is not an issued deposit invoice", nameOrID(deposit.Summary))
+		return nil, domain.Refuse("not-a-deposit", "the invoice %s is not an issued deposit invoice", nameOrID(deposit.Summary))
 	}
 	if len(deposit.Undeducted) == 0 {
-		return domain.Refuse("over-deducted", "nothing is left to deduct of the deposit invoice %s", deposit.Number)
+		return nil, domain.Refuse("over-deducted", "nothing is left to deduct of the deposit invoice %s", deposit.Number)
 	}
+	var parts []money.Amount
 	for _, left := range deposit.Undeducted {
 		amount, err := money.ParseAmount(left.Taxable, d.Currency)
 		if err == nil && d.PricesIncludeTax {
@@ -105,9 +115,44 @@ func (d *document) deductAll(deposit *views.Document) error {
 			}
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
-		price, err := money.ParseDecimal(amount.String())
+		parts = append(parts, amount)
+	}
+	return parts, nil
+}
+
+// portion shares an amount out over rates, in proportion to what is left at each,
+// so that the parts sum up to it and none is more than is left.
+func (d *document) portion(left []money.Amount, text string) ([]money.Amount, error) {
+	amount, err := numeral(text).amount(d.Currency)
+	if err != nil {
+		return nil, err
+	}
+	all, weights := money.Zero(d.Currency), make([]int64, len(left))
+	for i, part := range left {
+		weights[i] = part.Minor()
+		if all, err = all.Add(part); err != nil {
+			return nil, err
+		}
+	}
+	if amount.Sign() <= 0 {
+		return nil, usage("--deduct %s: less than the least amount cannot be deducted", text)
+	}
+	if amount.Minor() > all.Minor() {
+		return nil, domain.Refuse("over-deducted", "%s would be deducted of the deposit, and %s is left", amount, all)
+	}
+	return amount.Allocate(weights)
+}
+
+// deductParts adds a line for each rate of which something is deducted, and why a
+// rate is not taxed where the document does not say so yet.
+func (d *document) deductParts(deposit *views.Document, parts []money.Amount) error {
+	for i, left := range deposit.Undeducted {
+		if parts[i].IsZero() {
+			continue
+		}
+		price, err := money.ParseDecimal(parts[i].String())
 		if err != nil {
 			return err
 		}
