@@ -3,6 +3,9 @@
 package account
 
 import (
+	"errors"
+	"fmt"
+
 	"github.com/google/uuid"
 
 	"github.com/daybook-ledger/daybook/domain"
@@ -145,4 +148,27 @@ func (e Entry) TaxPoint(m *TaxMark) domain.Date {
 		return m.Point
 	}
 	return e.Date
+}
+
+// ErrBase means that an entry is not worth what it says in the currency that its
+// book is kept in.
+var ErrBase = errors.New("account: not in the book's currency")
+
+// CheckWorth checks that every worth is in the book's currency, and is the amount
+// itself where that is too: ErrBase.
+func (e Entry) CheckWorth(book money.Currency) error {
+	for _, p := range e.Postings {
+		amounts := [][2]money.Amount{{p.Amount, p.Base}}
+		if p.Tax != nil {
+			amounts = append(amounts, [2]money.Amount{p.Tax.Taxable, p.Tax.Base})
+		}
+		for _, a := range amounts {
+			amount, base := a[0], a[1]
+			if base.Currency() != book || amount.Currency() == book && amount != base {
+				return fmt.Errorf("%w: %s posts %s %s to %s, worth %s %s, and the book is kept in %s",
+					ErrBase, e.Document, amount, amount.Currency(), p.Account, base, base.Currency(), book)
+			}
+		}
+	}
+	return nil
 }

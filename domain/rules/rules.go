@@ -144,7 +144,8 @@ func told(err error) error {
 }
 
 // check makes sure, before anything is written, that every event has balanced
-// entries, dated in an open period, and can follow in its stream.
+// entries, worth something in the book's currency and dated in an open period, and
+// can follow in its stream.
 func check(s domain.States, m domain.Moment, changes []domain.Change) error {
 	closed, err := period.Load(s, m.Book)
 	if err != nil {
@@ -154,6 +155,9 @@ func check(s domain.States, m domain.Moment, changes []domain.Change) error {
 	for _, change := range changes {
 		entries, err := account.Post(change.Event, change.Stream)
 		if err != nil {
+			return err
+		}
+		if err := kept(s, m, entries); err != nil {
 			return err
 		}
 		if change.Stream.Kind != domain.KindPeriod { // whose own entries are its end
@@ -171,6 +175,23 @@ func check(s domain.States, m domain.Moment, changes []domain.Change) error {
 			return err
 		}
 		evolved[change.Stream] = state
+	}
+	return nil
+}
+
+// kept checks that entries are worth something in the book's currency.
+func kept(s domain.States, m domain.Moment, entries []account.Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	settings, err := book.Settings(s, m)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := e.CheckWorth(settings.Currency); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -33,13 +33,26 @@ func (w *wrong) Decide(domain.States, domain.Moment) ([]domain.Change, error) {
 // TestWrongDecisions gives decisions that must never be written.
 func TestWrongDecisions(t *testing.T) {
 	unbalanced := &invoice.Issued{Number: "X", Content: given.Content("ada"), Totals: tax.Totals{Due: given.GBP("1")}}
+	euro, err := money.ParseCurrency("EUR")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hundred := money.New(10000, euro)
+	euros := &invoice.Issued{Number: "X", Content: given.Content("ada"), Totals: tax.Totals{
+		Net: hundred, Gross: hundred, Due: hundred,
+		Breakdown: []tax.Subtotal{{Rate: given.Rate("Z 0"), Taxable: hundred, Tax: money.Zero(euro)}},
+	}}
+	euros.Content.Currency = euro
 	stream := invoice.Stream(given.ID("i"))
 	for name, c := range map[string]struct {
 		changes []domain.Change
 		want    error
 	}{
-		"nothing":         {nil, nil},
-		"unbalanced":      {[]domain.Change{{Stream: stream, Event: unbalanced}}, account.ErrUnbalanced},
+		"nothing":    {nil, nil},
+		"unbalanced": {[]domain.Change{{Stream: stream, Event: unbalanced}}, account.ErrUnbalanced},
+		"not in the book's currency": {[]domain.Change{
+			{Stream: stream, Event: &invoice.Drafted{}}, {Stream: stream, Event: euros},
+		}, account.ErrBase},
 		"out of sequence": {[]domain.Change{{Stream: stream, Event: &invoice.Approved{}}}, domain.ErrSequence},
 		"twice": {[]domain.Change{
 			{Stream: stream, Event: &invoice.Drafted{}}, {Stream: stream, Event: &invoice.Drafted{}},
