@@ -6,6 +6,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/credit"
 	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/tax"
@@ -20,7 +21,8 @@ type Item struct {
 	Lines Lines
 	// Total is the sum of the line amounts, each half-up(quantity × price),
 	// with the sign that the source gives it. Lines of a rejection whose
-	// amount cannot be told count nothing.
+	// amount cannot be told count nothing, nor do those in another currency than
+	// the first.
 	Total money.Amount
 
 	Document  *Document
@@ -38,10 +40,12 @@ type Rejection struct {
 // Document is an invoice or credit note that another system issued.
 type Document struct {
 	// Kind is domain.KindInvoice or domain.KindCredit.
-	Kind domain.Kind
-	Date domain.Date
-	// Currency is the book's.
-	Currency         money.Currency
+	Kind     domain.Kind
+	Date     domain.Date
+	Currency money.Currency
+	// Exchange is the rate of another currency than the book's. That of the book's
+	// own may be 1, which is none.
+	Exchange         exchange.Rate
 	PricesIncludeTax bool
 	Customer         Customer
 	// Lines are in the order of the source. On credit notes their quantities
@@ -97,9 +101,13 @@ func (c Customer) registration(id uuid.UUID) *customer.Register {
 	}
 }
 
-// command is the command that enters the document under an id.
-func (d *Document) command(id, buyer uuid.UUID, number string) domain.Command {
+// command is the command that enters the document under an id, into a book that
+// is kept in a currency.
+func (d *Document) command(id, buyer uuid.UUID, number string, book money.Currency) domain.Command {
 	content, text := d.content(buyer, number)
+	if one := money.IntegerDecimal(1); d.Currency == book && content.Exchange.Rate == one {
+		content.Exchange = exchange.Rate{}
+	}
 	if d.Kind == domain.KindCredit {
 		return &credit.Issue{
 			ID: id, Content: content, Date: d.Date, Reason: d.Reason, Imported: true, Buyer: d.Customer.buyer(),
@@ -116,6 +124,7 @@ func (d *Document) content(buyer uuid.UUID, number string) (invoice.Content, *in
 	content := invoice.Content{
 		Customer:         buyer,
 		Currency:         d.Currency,
+		Exchange:         d.Exchange,
 		PricesIncludeTax: d.PricesIncludeTax,
 		Rounding:         money.HalfUp,
 		Lines:            make([]invoice.Line, len(d.Lines)),

@@ -83,7 +83,7 @@ func newRun(o Options) (*run, error) {
 	}
 	r.ordered, _ = o.Book.(Submitter)
 	r.customers = newCustomers(max(minCustomers, 4*r.inFlight))
-	r.tally.currency = o.Currency
+	r.tally.book = o.Currency
 	return r, nil
 }
 
@@ -108,7 +108,7 @@ func (r *run) begin(ctx context.Context, it Item) error {
 		u.buyer, u.buyerID = b, b.id
 		u.command = r.book.DeriveID("import/command/" + string(d.Kind) + "/" + it.Number)
 		u.stream = r.book.DeriveID("import/" + string(d.Kind) + "/" + it.Number)
-		u.outcome = r.submit(ctx, u.command, d.command(u.stream, b.id, it.Number), b.registering)
+		u.outcome = r.submit(ctx, u.command, d.command(u.stream, b.id, it.Number, r.tally.book), b.registering)
 		r.size += d.Size
 	}
 	r.queue = append(r.queue, u)
@@ -185,7 +185,7 @@ func (r *run) settle(ctx context.Context, u *underWay) (Outcome, error) {
 	case u.buyer.refused != nil:
 		return Outcome{}, u.buyer.refused
 	case u.buyer.id != u.buyerID:
-		again := u.item.Document.command(u.stream, u.buyer.id, u.item.Number)
+		again := u.item.Document.command(u.stream, u.buyer.id, u.item.Number, r.tally.book)
 		return r.submit(ctx, u.command, again, nil)()
 	}
 	return outcome, err

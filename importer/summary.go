@@ -2,6 +2,8 @@ package importer
 
 import (
 	"math/big"
+	"slices"
+	"strings"
 
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/money"
@@ -16,6 +18,8 @@ import (
 // every line of the source:
 //
 //	sum of all line amounts = issued_total − credited_total + rejected_total
+//
+// in each currency.
 type Summary struct {
 	// Documents is how many documents the source holds: those below.
 	Documents int `json:"documents"`
@@ -31,16 +35,11 @@ type Summary struct {
 	// which count as no document.
 	Lines         int `json:"lines"`
 	RejectedLines int `json:"rejected_lines"`
-	// IssuedTotal, CreditedTotal and RejectedTotal are sums of line amounts,
-	// each half-up(quantity × price), in the currency's decimal form: of the
-	// documents counted in Issued; of those counted in Credited, as what is
-	// credited (above zero); and of all lines counted in RejectedLines, with
-	// the source's own sign and zero for an amount that cannot be told.
-	IssuedTotal   string `json:"issued_total"`
-	CreditedTotal string `json:"credited_total"`
-	RejectedTotal string `json:"rejected_total"`
-	// Currency is the currency of the totals.
-	Currency string `json:"currency"`
+	// Totals are those in the book's currency.
+	Totals
+	// Currencies are the totals in every other currency that the source has, in
+	// the order of their codes.
+	Currencies []Totals `json:"currencies,omitempty"`
 
 	// LinesIssued, LinesCredited and LinesAlreadyEntered divide the other
 	// lines: with RejectedLines they are all Lines.
@@ -49,27 +48,57 @@ type Summary struct {
 	LinesAlreadyEntered int `json:"-"`
 }
 
+// Totals are sums of line amounts in one currency, each half-up(quantity × price),
+// in the currency's decimal form.
+type Totals struct {
+	// IssuedTotal is of the documents counted in Issued; CreditedTotal of those
+	// counted in Credited, as what is credited (above zero); RejectedTotal of all
+	// lines counted in RejectedLines, with the source's own sign and zero for an
+	// amount that cannot be told.
+	IssuedTotal   string `json:"issued_total"`
+	CreditedTotal string `json:"credited_total"`
+	RejectedTotal string `json:"rejected_total"`
+	Currency      string `json:"currency"`
+}
+
 // tally is a Summary in the making. Sums are unbounded: a source of rejected
 // nonsense must not end the import.
 type tally struct {
 	Summary
-	currency                   money.Currency
-	issued, credited, rejected big.Int
+	book money.Currency
+	sums map[money.Currency]*sums
+}
+
+// sums are in minor units.
+type sums struct{ issued, credited, rejected big.Int }
+
+func (t *tally) of(total money.Amount) *sums {
+	currency := total.Currency()
+	if currency.IsZero() {
+		currency = t.book
+	}
+	if t.sums == nil {
+		t.sums = map[money.Currency]*sums{}
+	}
+	if t.sums[currency] == nil {
+		t.sums[currency] = &sums{}
+	}
+	return t.sums[currency]
 }
 
 func (t *tally) entered(it Item) {
 	t.Documents++
 	t.Lines += it.Lines.Count()
-	minor := big.NewInt(it.Total.Minor())
+	sums, minor := t.of(it.Total), big.NewInt(it.Total.Minor())
 	if it.Document.Kind == domain.KindCredit {
 		t.Credited++
 		t.LinesCredited += it.Lines.Count()
-		t.credited.Sub(&t.credited, minor)
+		sums.credited.Sub(&sums.credited, minor)
 		return
 	}
 	t.Issued++
 	t.LinesIssued += it.Lines.Count()
-	t.issued.Add(&t.issued, minor)
+	sums.issued.Add(&sums.issued, minor)
 }
 
 func (t *tally) already(it Item) {
@@ -86,16 +115,29 @@ func (t *tally) reject(it Item, alone bool) {
 	}
 	t.Lines += it.Lines.Count()
 	t.RejectedLines += it.Lines.Count()
-	t.rejected.Add(&t.rejected, big.NewInt(it.Total.Minor()))
+	sums := t.of(it.Total)
+	sums.rejected.Add(&sums.rejected, big.NewInt(it.Total.Minor()))
 }
 
 func (t *tally) summary() Summary {
 	s := t.Summary
-	s.IssuedTotal = decimalText(&t.issued, t.currency.Exponent())
-	s.CreditedTotal = decimalText(&t.credited, t.currency.Exponent())
-	s.RejectedTotal = decimalText(&t.rejected, t.currency.Exponent())
-	s.Currency = t.currency.String()
+	s.Totals = t.of(money.Zero(t.book)).totals(t.book)
+	for currency, sums := range t.sums {
+		if currency != t.book {
+			s.Currencies = append(s.Currencies, sums.totals(currency))
+		}
+	}
+	slices.SortFunc(s.Currencies, func(a, b Totals) int { return strings.Compare(a.Currency, b.Currency) })
 	return s
+}
+
+func (s *sums) totals(c money.Currency) Totals {
+	return Totals{
+		IssuedTotal:   decimalText(&s.issued, c.Exponent()),
+		CreditedTotal: decimalText(&s.credited, c.Exponent()),
+		RejectedTotal: decimalText(&s.rejected, c.Exponent()),
+		Currency:      c.String(),
+	}
 }
 
 // decimalText writes minor units as money.Amount does, whatever their size.

@@ -176,9 +176,15 @@ func (a *app) tellStopped(s importer.Summary) {
 
 func tellSummary(w io.Writer, s importer.Summary, rejectsPath string) {
 	t := newTable("", ">DOCUMENTS", ">LINES", ">TOTAL", "")
-	t.add("issued", fmt.Sprint(s.Issued), fmt.Sprint(s.LinesIssued), s.IssuedTotal, s.Currency)
-	t.add("credited", fmt.Sprint(s.Credited), fmt.Sprint(s.LinesCredited), s.CreditedTotal, s.Currency)
-	t.add("rejected", fmt.Sprint(s.Rejected), fmt.Sprint(s.RejectedLines), s.RejectedTotal, s.Currency)
+	add := func(what string, documents, lines int, total func(importer.Totals) string) {
+		t.add(what, fmt.Sprint(documents), fmt.Sprint(lines), total(s.Totals), s.Currency)
+		for _, other := range s.Currencies {
+			t.add("", "", "", total(other), other.Currency)
+		}
+	}
+	add("issued", s.Issued, s.LinesIssued, func(t importer.Totals) string { return t.IssuedTotal })
+	add("credited", s.Credited, s.LinesCredited, func(t importer.Totals) string { return t.CreditedTotal })
+	add("rejected", s.Rejected, s.RejectedLines, func(t importer.Totals) string { return t.RejectedTotal })
 	t.add("already entered", fmt.Sprint(s.AlreadyEntered), fmt.Sprint(s.LinesAlreadyEntered))
 	t.add("", fmt.Sprint(s.Documents), fmt.Sprint(s.Lines))
 	t.write(w)

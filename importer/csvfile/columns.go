@@ -26,13 +26,15 @@ func (c *Columns) all() []column {
 		{"customer", c.Customer, false},
 		{"customer_name", c.CustomerName, false},
 		{"country", c.Country, false},
+		{"currency", c.Currency, false},
+		{"rate", c.Rate, false},
 	}
 }
 
 // layout says at which places of a record the columns are; −1 where the map
 // has none.
 type layout struct {
-	number, date, quantity, price, item, description, unit, customer, customerName, country int
+	number, date, quantity, price, item, description, unit, customer, customerName, country, currency, rate int
 	// used are those that the map has, in the order of the record.
 	used []int
 	// count is how many fields a record has.
@@ -49,7 +51,7 @@ func (c *Columns) layout(header record) (layout, error) {
 	}
 	places := []*int{
 		&l.number, &l.date, &l.quantity, &l.price, &l.item, &l.description, &l.unit,
-		&l.customer, &l.customerName, &l.country,
+		&l.customer, &l.customerName, &l.country, &l.currency, &l.rate,
 	}
 	for i, col := range c.all() {
 		*places[i] = -1

@@ -22,6 +22,7 @@ func (f *mapFile) compile() (*Map, error) {
 		decimalComma: f.DecimalComma,
 		creditReason: f.CreditReason,
 		customerName: f.CustomerName,
+		rateSource:   f.RateSource,
 		stranger:     f.NoCustomer,
 		countries:    f.Countries,
 	}
@@ -77,7 +78,13 @@ func (f *mapFile) setMoney(m *Map) (err error) {
 	default:
 		return badMap("prices is %q, and must be net or gross", f.Prices)
 	}
-	return nil
+	switch {
+	case f.RateSource == "":
+		return nil
+	case f.Columns.Rate == "":
+		return badMap("rate_source says where rates are from, and there is no columns.rate")
+	}
+	return keyed("rate_source", field.Line("source", f.RateSource, field.MaxName))
 }
 
 // setTax lets the law of taxes judge the category, rate and reason, on a

@@ -7,7 +7,9 @@
 // A map file is TOML. Its keys are stable; an unknown one is an error. See
 // docs/IMPORT.md, and examples/online-retail.toml for a whole one.
 //
-//	currency          the currency of the prices, which is the book's
+//	currency          the currency of the prices, where a document names none: the
+//	                  book's, unless there is a column of rates
+//	rate_source       where the rates are from that do not say so themselves
 //	prices            "net" or "gross"
 //	time_zone         the business's time zone: it says on which day a time is
 //	source_time_zone  of times that name no zone; time_zone if absent
@@ -17,8 +19,8 @@
 //	credit_reason     why credits are given; "as labelled in the source" if absent
 //	customer_name     the name of a customer without one; "{reference}" if absent
 //	[columns]         the header's names of number, date, quantity and price; and
-//	                  of item, description, unit, customer, customer_name and
-//	                  country, where there are such
+//	                  of item, description, unit, customer, customer_name, country,
+//	                  currency and rate, where there are such
 //	[kinds]           number prefix = "invoice" or "credit"; the longest wins
 //	[tax]             category, rate, reason, reason_code
 //	[no_customer]     reference and name of who stands in where none is named
@@ -78,9 +80,10 @@ type Progress struct {
 // came. See importer.Run for the errors; a source that cannot be read to its
 // end is a *domain.Refusal with a code of this package.
 func Import(ctx context.Context, s *Source, m *Map, o Options) (importer.Summary, error) {
-	if o.Currency != m.currency {
+	if o.Currency != m.currency && m.columns.Rate == "" {
 		return importer.Summary{}, domain.Refuse("foreign-currency",
-			"the map's currency is %s, and the book's is %s", m.currency, o.Currency)
+			"the map's currency is %s, and the book's is %s", m.currency, o.Currency).
+			WithHint("name the column that says what it is worth: columns.rate")
 	}
 	if o.Progress != nil {
 		o.Options.Progress = func(documents int) {

@@ -1,9 +1,11 @@
 package csvfile
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/importer"
 )
 
@@ -11,7 +13,8 @@ import (
 const (
 	// CodeUnknownKind: no prefix of the map matches the number.
 	CodeUnknownKind = "unknown-kind"
-	// CodeInconsistent: the lines name two days, customers or countries.
+	// CodeInconsistent: the lines name two days, customers, countries, currencies
+	// or rates.
 	CodeInconsistent = "inconsistent"
 	// CodeNegativePrice: a line has a price below zero.
 	CodeNegativePrice = "negative-price"
@@ -27,9 +30,14 @@ func (d *group) add(l line) {
 	first := d.lines.Count() == 0
 	d.lines.Add(l.at)
 	d.size += lineOverhead // of the line's number, at least
-	if sum, err := d.total.Add(l.amount); err == nil {
+	if first {
+		d.total = money.Zero(l.currency)
+	}
+	switch sum, err := d.total.Add(l.amount); {
+	case err == nil:
 		d.total = sum
-	} else {
+	case errors.Is(err, money.ErrCurrency): // differs tells
+	default:
 		l.blame(CodeAmountOverflow, "the document's total is more than can be held")
 	}
 	if l.negativePrice && d.negativePrice == 0 {
@@ -37,7 +45,7 @@ func (d *group) add(l line) {
 	}
 	switch {
 	case first:
-		d.date, d.customer = l.date, l.customer
+		d.date, d.customer, d.exchange = l.date, l.customer, l.exchange
 	case l.fault != nil || d.inconsistent != "" || d.fault != nil:
 	default:
 		d.inconsistent = differs(d, l)
@@ -61,6 +69,10 @@ func differs(d *group, l line) string {
 		return fmt.Sprintf("line %d is of %s, and the document of %s", l.at, l.date, d.date)
 	case l.customer.Reference != d.customer.Reference:
 		return fmt.Sprintf("line %d names another customer than the lines before", l.at)
+	case l.currency != d.total.Currency():
+		return fmt.Sprintf("line %d is in %s, and the document in %s", l.at, l.currency, d.total.Currency())
+	case l.exchange != d.exchange:
+		return fmt.Sprintf("line %d has another rate than the lines before", l.at)
 	case country(l.customer) != country(d.customer):
 		return fmt.Sprintf("line %d names another country than the lines before", l.at)
 	}
@@ -105,7 +117,7 @@ func (d *group) rejected(f fault) importer.Item {
 
 func (d *group) document(m *Map) *importer.Document {
 	doc := &importer.Document{
-		Kind: d.kind, Date: d.date, Currency: m.currency, PricesIncludeTax: m.gross,
+		Kind: d.kind, Date: d.date, Currency: d.total.Currency(), Exchange: d.exchange, PricesIncludeTax: m.gross,
 		Customer: d.customer, Lines: d.content, Rate: m.rate, Exemption: m.exemption, Size: d.size,
 	}
 	if d.kind == domain.KindCredit {

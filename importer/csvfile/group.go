@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/importer"
 )
@@ -45,7 +46,8 @@ type group struct {
 	content  []importer.Line
 	date     domain.Date
 	customer importer.Customer
-	total    money.Amount
+	exchange exchange.Rate
+	total    money.Amount // in the currency of the first line
 	size     int
 	fault    *fault // the first one
 	// negativePrice is the first line with a negative price, 0 if none.

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/field"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/importer"
@@ -23,6 +24,8 @@ const (
 	CodeBadQuantity   = "bad-quantity"
 	CodeBadPrice      = "bad-price"
 	CodeBadDate       = "bad-date"
+	CodeBadCurrency   = "bad-currency"
+	CodeBadRate       = "bad-rate"
 	CodeNoCustomer    = "no-customer"
 	// CodeAmountOverflow: the amount of a line, or of the document, is beyond
 	// what can be held.
@@ -40,6 +43,8 @@ type line struct {
 	number   string
 	date     domain.Date
 	customer importer.Customer
+	currency money.Currency
+	exchange exchange.Rate
 	// amount is half-up(quantity × price); zero where it cannot be told.
 	amount        money.Amount
 	negativePrice bool
@@ -58,7 +63,7 @@ type lineReader struct {
 // line holds at least what it counts for: its number and, where it can be told,
 // its amount.
 func (r *lineReader) read(rec record) line {
-	l := line{at: rec.line, number: cell(rec, r.number), amount: money.Zero(r.m.currency)}
+	l := line{at: rec.line, number: cell(rec, r.number), currency: r.m.currency, amount: money.Zero(r.m.currency)}
 	l.fault = r.form(rec)
 	if r.badNumber(&l) {
 		return l
@@ -66,7 +71,7 @@ func (r *lineReader) read(rec record) line {
 	if rec.count != r.count {
 		return l // what its cells mean is anybody's guess
 	}
-	r.amounts(rec, &l)
+	r.money(rec, &l)
 	date := cell(rec, r.date)
 	day, ok := r.m.day(date)
 	if !ok {
@@ -133,6 +138,24 @@ func (r *lineReader) badNumber(l *line) bool {
 	return true
 }
 
+// money reads the currency and what it is worth, and then the amounts in it.
+func (r *lineReader) money(rec record, l *line) {
+	if code := cell(rec, r.currency); code != "" {
+		currency, err := money.ParseCurrency(code)
+		if err != nil {
+			l.blame(CodeBadCurrency, "%.40q is no currency of ISO 4217", code)
+			return
+		}
+		l.currency = currency
+	}
+	rate, err := r.m.exchange(cell(rec, r.rate))
+	if err != nil {
+		l.blame(CodeBadRate, "%s", reason(err))
+	}
+	l.exchange = rate
+	r.amounts(rec, l)
+}
+
 // amounts reads quantity and price, and their product.
 func (r *lineReader) amounts(rec record, l *line) {
 	quantity, price := cell(rec, r.quantity), cell(rec, r.price)
@@ -147,7 +170,7 @@ func (r *lineReader) amounts(rec record, l *line) {
 		return
 	}
 	l.negativePrice = l.content.Price.Sign() < 0
-	amount, err := money.Extend(l.content.Quantity, l.content.Price, money.IntegerDecimal(1), r.m.currency, money.HalfUp)
+	amount, err := money.Extend(l.content.Quantity, l.content.Price, money.IntegerDecimal(1), l.currency, money.HalfUp)
 	if err != nil {
 		l.blame(CodeAmountOverflow, "%s × %s is more than can be held", quantity, price)
 		return

@@ -14,6 +14,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/field"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/tax"
@@ -30,10 +31,12 @@ const maxMap = 1 << 20
 // and not changed afterwards.
 type Map struct {
 	columns  Columns
-	kinds    []prefix // the longest first
-	currency money.Currency
-	gross    bool
-	rate     tax.Rate
+	kinds    []prefix       // the longest first
+	currency money.Currency // of documents that name none
+	// rateSource says where rates are from that do not say so themselves.
+	rateSource string
+	gross      bool
+	rate       tax.Rate
 	// exemption is nil where the category has no reason.
 	exemption    *tax.Exemption
 	zone         *time.Location // the business's: it says which day it is
@@ -64,6 +67,8 @@ type Columns struct {
 	Customer     string `toml:"customer"`
 	CustomerName string `toml:"customer_name"`
 	Country      string `toml:"country"`
+	Currency     string `toml:"currency"`
+	Rate         string `toml:"rate"`
 }
 
 // NoCustomer is the customer who stands in for documents that name none.
@@ -75,6 +80,7 @@ type NoCustomer struct {
 // mapFile is the map file as it is written: docs/IMPORT.md.
 type mapFile struct {
 	Currency       string            `toml:"currency"`
+	RateSource     string            `toml:"rate_source"`
 	Prices         string            `toml:"prices"`
 	TimeZone       string            `toml:"time_zone"`
 	SourceTimeZone string            `toml:"source_time_zone"`
@@ -134,7 +140,7 @@ func badMap(format string, args ...any) *domain.Refusal {
 		WithHint("docs/IMPORT.md describes the keys of a map file, and examples/ has one")
 }
 
-// Currency is the currency of the file's prices.
+// Currency is the currency of the prices of documents that name none.
 func (m *Map) Currency() money.Currency { return m.currency }
 
 // kind finds a document's kind by its number; empty where no prefix matches.
@@ -177,13 +183,40 @@ func (m *Map) customer(reference, name, country string) importer.Customer {
 
 // decimal reads a quantity or price.
 func (m *Map) decimal(text string) (money.Decimal, error) {
-	if m.decimalComma {
-		if strings.Contains(text, ".") {
-			return money.Decimal{}, domain.Refuse("invalid-decimal", "%.40q has a point, and the map says decimal comma", text)
-		}
-		text = strings.Replace(text, ",", ".", 1)
+	text, err := m.point(text)
+	if err != nil {
+		return money.Decimal{}, err
 	}
 	return money.ParseDecimal(text)
+}
+
+// exchange reads what one unit of a currency is worth in the book's, and where
+// that is from; no rate where the cell is empty.
+func (m *Map) exchange(text string) (exchange.Rate, error) {
+	if text == "" {
+		return exchange.Rate{}, nil
+	}
+	number, source, _ := strings.Cut(text, "@")
+	number, err := m.point(number)
+	if err != nil {
+		return exchange.Rate{}, err
+	}
+	rate, err := exchange.ParseRate(number)
+	if rate.Source = strings.TrimSpace(source); rate.Source == "" {
+		rate.Source = m.rateSource
+	}
+	return rate, errors.Join(err, rate.Validate())
+}
+
+// point gives a number as it is written with a decimal point.
+func (m *Map) point(number string) (string, error) {
+	if !m.decimalComma {
+		return number, nil
+	}
+	if strings.Contains(number, ".") {
+		return "", domain.Refuse("invalid-decimal", "%.40q has a point, and the map says decimal comma", number)
+	}
+	return strings.Replace(number, ",", ".", 1), nil
 }
 
 // day reads a date and gives its day in the business's time zone.
