@@ -31,6 +31,7 @@ func (m *machine) check(t *testing.T, r *rapid.T) {
 	m.checkRelief(r)
 	m.checkPeriods(r)
 	m.checkWorth(t, r)
+	m.checkErased(r)
 }
 
 // checkAccounts adds up the journal by itself.

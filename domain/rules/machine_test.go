@@ -60,6 +60,7 @@ func TestRandomCommands(t *testing.T) {
 			"off":      m.writeOff,
 			"relieve":  m.relieve,
 			"periods":  m.periods,
+			"erase":    m.erase,
 		})
 		m.replay(r)
 	})
@@ -92,14 +93,15 @@ func TestMain(m *testing.M) {
 // around changes what stands around the documents.
 func (m *machine) around(r *rapid.T) {
 	rapid.SampledFrom([]func(*rapid.T){
-		m.register, m.register, m.change, m.seller, m.configure, m.roles, m.time,
+		m.register, m.register, m.change, m.seller, m.configure, m.roles, m.time, m.retain,
 	}).Draw(r, "around")(r)
 }
 
 // do gives a command that may be taken or not, as the model says, but for what
-// is closed: the same holds for all that is booked.
+// is closed and who is erased: the same holds for all that is booked, and for all
+// that is kept of a customer.
 func (m *machine) do(r *rapid.T, c domain.Command, may bool) []domain.Change {
-	may = may && !m.model.shut(c)
+	may = may && !m.model.shut(c) && !m.model.forgotten(c)
 	changes, err := m.book.Do(c)
 	if (err == nil) != may {
 		r.Fatalf("%s %+v: the model says %t, the book says %v", c.CommandType(), c, may, err)
@@ -366,7 +368,7 @@ func (m *machine) creditInvoice(r *rapid.T, c *credit.Issue, lines []line, gross
 		m.model.datable(series.Credit, c.Date, domain.DateOf(m.book.Now), c.Imported) &&
 		total(byRate(lines, gross)) >= 0
 	sure := true
-	may = may && !m.model.shut(c)
+	may = may && !m.model.shut(c) && !m.model.forgotten(c)
 	if may && d.off > 0 && c.Date < d.offOn {
 		sure = false // whether it takes back what was written off
 	} else if may {

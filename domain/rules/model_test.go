@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/customer"
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/series"
@@ -30,6 +31,8 @@ type model struct {
 	counters  map[series.Kind]map[int]int
 	basis     tax.Basis
 	closed    []closing
+	erased    map[uuid.UUID]customer.Scope
+	kept      keeping
 }
 
 // document is an invoice as the model has it.
@@ -83,6 +86,8 @@ func newModel() *model {
 		drafts:    map[uuid.UUID]*document{},
 		gone:      map[uuid.UUID]bool{},
 		issued:    map[uuid.UUID]*document{},
+		erased:    map[uuid.UUID]customer.Scope{},
+		kept:      keeping{6, 12}, // as in Great Britain
 		notes:     map[uuid.UUID]bool{},
 		funds:     map[domain.StreamID]*fund{},
 		last:      map[series.Kind]domain.Date{},
