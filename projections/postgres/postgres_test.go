@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"database/sql"
+	"flag"
 	"fmt"
 	"os"
 	"sync"
@@ -29,6 +30,14 @@ var shared struct {
 
 func TestMain(m *testing.M) {
 	compiled.SQLite()
+	// The folds are those of package sqlite's tests, which take more random books
+	// through them; here it is how rows are written that is tested.
+	flag.Parse()
+	if checks := flag.Lookup("rapid.checks"); checks != nil && checks.Value.String() == checks.DefValue {
+		if err := checks.Value.Set("30"); err != nil {
+			panic(err)
+		}
+	}
 	code := m.Run()
 	if shared.server != nil {
 		if err := shared.server.Stop(); err != nil {

@@ -49,6 +49,9 @@ func Rate(text string) tax.Rate { return fixed(tax.ParseRate(text)) }
 // Euros is a currency that is not the book's.
 var Euros = fixed(money.ParseCurrency("EUR"))
 
+// Yen is a currency that is not the book's and has no smaller unit.
+var Yen = fixed(money.ParseCurrency("JPY"))
+
 // EUR is an amount in euros, written like "12.50".
 func EUR(text string) money.Amount { return fixed(money.ParseAmount(text, Euros)) }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/account"
 	"github.com/daybook-ledger/daybook/domain/credit"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/tax"
 	"github.com/daybook-ledger/daybook/projections/views"
@@ -131,12 +132,13 @@ func (c *chance) final() {
 	}
 	id := c.id("final")
 	content := c.content(of.Customer)
+	in(&content, of.Due.Currency(), c.rate(of.Due.Currency()))
 	content.Lines = append(content.Lines, given.Line("1", "5000", "S 20"))
 	content.Lines = append(content.Lines, left...)
 	if c.do(&invoice.Enter{ID: id, Content: content, Date: c.today()}) {
 		c.invoices = append(c.invoices, id)
 		if rapid.IntRange(0, 2).Draw(c.t, "credited") == 0 {
-			content.Reference = ""
+			content.Reference, content.Exchange = "", exchange.Rate{}
 			c.issueCredit(&credit.Issue{ID: c.id("credit"), Invoice: id, Content: content, Date: c.today()})
 		}
 	}

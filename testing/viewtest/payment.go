@@ -262,10 +262,15 @@ func testOlderVersion(t *testing.T, e Engine, version int) {
 // a random book.
 func (c *chance) receive() {
 	id := c.id("payment")
-	command := &payment.Receive{ID: id, Customer: c.customer(), Date: c.today(), Amount: c.pounds(20000), Method: "bank", Personal: &funds.Text{Text: "thanks"}}
+	currency, rate := c.money()
+	command := &payment.Receive{
+		ID: id, Customer: c.customer(), Date: c.today(), Amount: c.amount(20000, currency), Exchange: rate,
+		Method: "bank", Personal: &funds.Text{Text: "thanks"},
+	}
 	if target := c.invoice(); rapid.Bool().Draw(c.t, "allocated") {
 		if state, err := invoice.Load(c.book, target); err == nil && state.Stage == invoice.StatusIssued {
-			command.Customer = state.Customer
+			currency := state.Due.Currency()
+			command.Customer, command.Amount, command.Exchange = state.Customer, money.New(command.Amount.Minor(), currency), c.rate(currency)
 			command.Allocations = []payment.Share{{Target: invoice.Stream(target)}}
 		}
 	}
@@ -274,8 +279,8 @@ func (c *chance) receive() {
 	}
 }
 
-func (c *chance) pounds(most int64) money.Amount {
-	return money.New(rapid.Int64Range(1, most).Draw(c.t, "pence"), given.Pounds)
+func (c *chance) amount(most int64, currency money.Currency) money.Amount {
+	return money.New(rapid.Int64Range(1, most).Draw(c.t, "minor units"), currency)
 }
 
 // source is funds, and whose.
@@ -299,7 +304,7 @@ func (c *chance) source() (domain.StreamID, funds.Funds, payment.State) {
 }
 
 func (c *chance) allocate() {
-	id, _, state := c.source()
+	id, held, state := c.source()
 	share := payment.Share{Target: invoice.Stream(c.invoice())}
 	for _, other := range append(c.invoicesOf(state), c.funds...) {
 		if rapid.Bool().Draw(c.t, "other") {
@@ -308,7 +313,7 @@ func (c *chance) allocate() {
 		}
 	}
 	if rapid.Bool().Draw(c.t, "part") {
-		share.Amount = c.pounds(500)
+		share.Amount = c.amount(500, held.Free.Currency())
 	}
 	c.do(&payment.Allocate{Source: id, Allocations: []payment.Share{share}, Date: c.today()})
 }
@@ -329,14 +334,18 @@ func (c *chance) release() {
 	}
 	share := payment.Share{Target: held.Uses[0].Target}
 	if rapid.Bool().Draw(c.t, "part") {
-		share.Amount = c.pounds(500)
+		share.Amount = c.amount(500, held.Free.Currency())
 	}
 	c.do(&payment.Unallocate{Source: id, Allocations: []payment.Share{share}, Date: c.today()})
 }
 
 func (c *chance) refund() {
-	id, _, state := c.source()
-	c.do(&payment.Refund{Source: id, Customer: state.Customer, Amount: c.pounds(2000), Date: c.today(), Personal: &funds.Text{Text: "sorry"}})
+	id, held, state := c.source()
+	currency := held.Free.Currency()
+	c.do(&payment.Refund{
+		Source: id, Customer: state.Customer, Amount: c.amount(2000, currency), Exchange: c.rate(currency), Date: c.today(),
+		Personal: &funds.Text{Text: "sorry"},
+	})
 }
 
 func (c *chance) reverse() {

@@ -11,7 +11,9 @@ import (
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/credit"
 	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/domain/exchange"
 	"github.com/daybook-ledger/daybook/domain/invoice"
+	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/series"
 	"github.com/daybook-ledger/daybook/domain/tax"
 	"github.com/daybook-ledger/daybook/testing/given"
@@ -26,12 +28,57 @@ type chance struct {
 	invoices  []uuid.UUID
 	funds     []domain.StreamID
 	made      int
+	// abroad lets documents and payments be in other currencies.
+	abroad bool
 }
 
 // names are customers' names that are hard to search, sort and store.
 var names = []string{
 	"Ada", "ada", "ADA", "Ünal Çelik", "北京 Trading", "100% Cotton", "under_score", `back\slash`,
 	"O'Brien; DROP TABLE documents", "Zoë", "zz", "Łódź", "a", "Ærø", "%", "_", "\"quoted\"",
+}
+
+// RandomBookAbroad is RandomBook in several currencies.
+func RandomBookAbroad(t *rapid.T, commands int) *given.Book {
+	c := newChance(t)
+	c.abroad = true
+	for range commands {
+		c.step()
+	}
+	return c.book
+}
+
+// rates are what one unit of other currencies is worth in pounds, at times.
+var rates = map[money.Currency][]string{
+	given.Euros: {"0.8567", "0.9", "0.851234567891"}, given.Yen: {"0.0052", "0.0049"},
+}
+
+// money draws a currency and, where it is another than the book's, its rate.
+func (c *chance) money() (money.Currency, exchange.Rate) {
+	if !c.abroad {
+		return given.Pounds, exchange.Rate{}
+	}
+	currency := rapid.SampledFrom([]money.Currency{given.Pounds, given.Euros, given.Euros, given.Yen}).Draw(c.t, "currency")
+	return currency, c.rate(currency)
+}
+
+// rate draws a rate of a currency, none for the book's own.
+func (c *chance) rate(currency money.Currency) exchange.Rate {
+	if rates[currency] == nil {
+		return exchange.Rate{}
+	}
+	return given.Exchange(rapid.SampledFrom(rates[currency]).Draw(c.t, "exchange"))
+}
+
+// in makes a document be in a currency, at the rate that is given.
+func in(content *invoice.Content, currency money.Currency, rate exchange.Rate) {
+	content.Currency, content.Exchange = currency, rate
+	for i, a := range content.Adjustments {
+		content.Adjustments[i].Amount = money.New(a.Amount.Minor(), currency)
+	}
+	if !content.Prepaid.IsZero() {
+		content.Prepaid = money.New(content.Prepaid.Minor(), currency)
+	}
 }
 
 // RandomBook keeps a book by about so many commands.
@@ -147,13 +194,15 @@ func (c *chance) content(who uuid.UUID) invoice.Content {
 		c.made++
 		content.Reference = fmt.Sprintf("EXT/%d", c.made)
 	}
+	currency, rate := c.money()
+	in(&content, currency, rate)
 	return content
 }
 
 func (c *chance) due(content *invoice.Content) {
 	content.DueDays = rapid.IntRange(0, 60).Draw(c.t, "due")
 	if rapid.IntRange(0, 5).Draw(c.t, "prepaid") == 0 {
-		content.Prepaid = given.GBP("1.00")
+		content.Prepaid = money.New(100, content.Currency)
 	}
 }
 
@@ -204,6 +253,7 @@ func (c *chance) credit() {
 	content := c.content(state.(invoice.State).Customer)
 	content.Lines = content.Lines[:1]
 	content.PricesIncludeTax = state.(invoice.State).PricesIncludeTax
+	in(&content, state.(invoice.State).Due.Currency(), exchange.Rate{}) // at the invoice's
 	c.issueCredit(&credit.Issue{ID: c.id("credit"), Invoice: id, Content: content, Date: c.today()})
 }
 

@@ -44,6 +44,7 @@ func Run(t *testing.T, engine func(t *testing.T) Engine) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, Engine){
 		"Fold/RandomBooks":          testRandomBooks,
+		"Fold/RandomBooksAbroad":    testRandomBooksAbroad,
 		"Fold/BatchesDoNotShow":     testBatches,
 		"Fold/Erasure":              testErasure,
 		"Fold/LargeDocument":        testLargeDocument,
