@@ -273,6 +273,11 @@ type write struct {
 	cursor  *cursor
 }
 
+// persistEvery is how long durable rows wait for others, to be written with them:
+// what changes often is then written once, and the readers of the state file keep
+// what they have read for longer. A start reads the pages that were missed.
+const persistEvery = 100 * time.Millisecond
+
 // persist is the loop that writes durable rows to the state file, whole pages at
 // a time. A failure is tried again: the file is a convenience, the log the truth.
 func (w *Writer) persist() {
@@ -280,6 +285,14 @@ func (w *Writer) persist() {
 		w.mu.Lock()
 		for len(w.writes) == 0 && w.unsettled.Err() == nil {
 			w.changed.Wait()
+		}
+		if w.unsettled.Err() == nil {
+			w.mu.Unlock()
+			select {
+			case <-time.After(persistEvery):
+			case <-w.unsettled.Done():
+			}
+			w.mu.Lock()
 		}
 		writes, condemned, file := w.writes, w.condemned, w.State
 		w.mu.Unlock()
