@@ -38,8 +38,8 @@ lint: ## format, vet, staticcheck, known vulnerabilities, the rules of the archi
 fuzz: ## every fuzz target for FUZZTIME
 	tools/fuzz.sh $(FUZZTIME)
 
-bench: ## the benchmarks of every package
-	$(GO) test -run '^$$' -bench . ./...
+bench: ## what docs/PERFORMANCE.md tells, measured again; DAYBOOK_BENCH_SECONDS, _ROUNDS and _COMMITS say how much
+	DAYBOOK_PERFORMANCE='$(CURDIR)/docs/PERFORMANCE.md' $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./testing/bench
 
 mutants: ## deliberate faults, one at a time: each must turn the tests red
 	testing/mutants/try.sh

@@ -1,0 +1,231 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	natsjs "github.com/nats-io/nats.go/jetstream"
+
+	"github.com/daybook-ledger/daybook/cmd/bookdir"
+	"github.com/daybook-ledger/daybook/eventstore/jetstream"
+	"github.com/daybook-ledger/daybook/projections/views"
+	"github.com/daybook-ledger/daybook/testing/pgserver"
+)
+
+// size is how many commits the books have that are read: DAYBOOK_BENCH_COMMITS,
+// 50,000 if absent.
+func size() uint64 {
+	if n, err := strconv.ParseUint(os.Getenv("DAYBOOK_BENCH_COMMITS"), 10, 64); err == nil && n > customers {
+		return n
+	}
+	return 50_000
+}
+
+// took is how long f takes.
+func took(b *testing.B, f func() error) time.Duration {
+	b.Helper()
+	runtime.GC()
+	start := time.Now()
+	if err := f(); err != nil {
+		b.Fatal(err)
+	}
+	return time.Since(start)
+}
+
+// BenchmarkReading reads a book that was written by 64 callers, in every way in
+// which books are read as a whole.
+func BenchmarkReading(b *testing.B) {
+	for b.Loop() {
+		book := newBook(b)
+		book.grow(b, size())
+		h, err := book.Head()
+		if err != nil {
+			b.Fatal(err)
+		}
+		book.close(b)
+		commits := float64(h.Size)
+		perPage := commits / float64(h.Page)
+		events := book.verification(b, commits, perPage)
+		book.deep(b)
+		book.replay(b, events)
+		book.views(b, events)
+	}
+}
+
+// drain reads all pages of a log, and nothing else.
+func drain(l *bookdir.Log) error {
+	last, err := l.Store.Last(context.Background())
+	if err != nil {
+		return err
+	}
+	for _, err := range l.Store.Read(context.Background(), 1, last) {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// verification compares a verification with the reading of the same pages.
+func (k *book) verification(b *testing.B, commits, perPage float64) (events float64) {
+	b.Helper()
+	l, err := bookdir.OpenLog(b.Context(), k.dir, 0, quiet())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close(context.Background())
+	var ratios, rates []float64
+	for range rounds() {
+		read := took(b, func() error { return drain(l) })
+		verified := took(b, func() error {
+			report, err := l.Verify(context.Background(), bookdir.VerifyOptions{Unkept: true})
+			if err == nil && !report.OK {
+				err = fmt.Errorf("%+v", report)
+			}
+			events = float64(report.Events)
+			return err
+		})
+		ratios = append(ratios, read.Seconds()/verified.Seconds())
+		rates = append(rates, commits/verified.Seconds())
+	}
+	report(b, line{
+		name: "verification by the public key", baseline: "reading the same pages", aim: 0.5, value: median(ratios),
+		detail: fmt.Sprintf("%.0f commits, %.0f on a page", commits, perPage),
+	})
+	report(b, line{name: "verification by the public key, a second", baseline: "", aim: 300_000, unit: "commits/s", value: median(rates)})
+	return events
+}
+
+// deep compares a deep verification on two cores with one on one.
+func (k *book) deep(b *testing.B) {
+	b.Helper()
+	verify := func() error {
+		l, err := bookdir.OpenLog(context.Background(), k.dir, 0, quiet())
+		if err != nil {
+			return err
+		}
+		defer l.Close(context.Background())
+		d, err := bookdir.OpenDeep(k.dir, k.options)
+		if err != nil {
+			return err
+		}
+		defer d.Close(context.Background())
+		report, err := l.Verify(context.Background(), bookdir.VerifyOptions{Unkept: true, Deep: d})
+		if err == nil && !report.OK {
+			err = fmt.Errorf("%+v", report)
+		}
+		return err
+	}
+	cores := runtime.GOMAXPROCS(0)
+	defer runtime.GOMAXPROCS(cores)
+	runtime.GOMAXPROCS(1)
+	one := took(b, verify)
+	runtime.GOMAXPROCS(2)
+	two := took(b, verify)
+	report(b, line{
+		name: "deep verification on two cores", baseline: "on one", aim: 1.7, value: one.Seconds() / two.Seconds(),
+		detail: fmt.Sprintf("%.1f s for all of it on two", two.Seconds()),
+	})
+}
+
+// replay compares a start without the writer's states, which verifies, opens and
+// folds the whole log, with the reading of a stream of one message an event.
+func (k *book) replay(b *testing.B, events float64) {
+	b.Helper()
+	bytes := k.bytes(b)
+	var ratios []float64
+	var rate float64
+	for range rounds() {
+		plain := drainPlain(b, int(events), int(bytes/int64(events)))
+		for _, name := range []string{"state.db", "state.db-wal", "state.db-shm", "tree"} {
+			if err := os.RemoveAll(filepath.Join(k.dir, name)); err != nil {
+				b.Fatal(err)
+			}
+		}
+		cold := took(b, func() (err error) {
+			k.Book, err = bookdir.Open(context.Background(), k.dir, k.options)
+			return err
+		})
+		k.close(b)
+		rate = events / cold.Seconds()
+		ratios = append(ratios, plain.Seconds()/cold.Seconds())
+	}
+	report(b, line{
+		name: "cold verified replay", baseline: "reading a stream with a message for each event", aim: 1, value: median(ratios),
+		detail: fmt.Sprintf("%.0f events a second: verified, opened, folded, and the states written", rate),
+	})
+}
+
+// drainPlain is how long an ordered consumer takes to read so many messages.
+func drainPlain(b *testing.B, n, size int) time.Duration {
+	b.Helper()
+	server, err := jetstream.Start(jetstream.Config{Dir: folder(b), Book: uuid.Must(uuid.NewV7())})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer server.Shutdown()
+	js, err := natsjs.New(server.Conn(), natsjs.WithPublishAsyncMaxPending(4096))
+	if err != nil {
+		b.Fatal(err)
+	}
+	stream, err := js.CreateStream(b.Context(), natsjs.StreamConfig{Name: "plain", Subjects: []string{"plain"}, Storage: natsjs.FileStorage})
+	if err != nil {
+		b.Fatal(err)
+	}
+	body := make([]byte, size)
+	for range n {
+		if _, err := js.PublishAsync("plain", body, natsjs.WithStallWait(time.Minute)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	<-js.PublishAsyncComplete()
+	return took(b, func() error {
+		consumer, err := stream.OrderedConsumer(context.Background(), natsjs.OrderedConsumerConfig{})
+		if err != nil {
+			return err
+		}
+		messages, err := consumer.Messages(natsjs.PullMaxMessages(4096))
+		if err != nil {
+			return err
+		}
+		defer messages.Stop()
+		for range n {
+			if _, err := messages.Next(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// views makes the views of a book on both engines.
+func (k *book) views(b *testing.B, events float64) {
+	b.Helper()
+	rebuild := func(url string) time.Duration {
+		o := k.options
+		o.Views = url
+		book, err := bookdir.Open(context.Background(), k.dir, o)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer book.Close(context.Background())
+		return took(b, func() error { return book.RebuildViews(context.Background(), views.Rebuild{}, nil) })
+	}
+	report(b, line{name: "rebuild of the views on SQLite", aim: 50_000, unit: "events/s", value: events / rebuild(bookdir.InFolder).Seconds()})
+	if !pgserver.Found(b) {
+		return
+	}
+	server, err := pgserver.Start()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer server.Stop() //nolint:errcheck // the folder is temporary
+	report(b, line{name: "rebuild of the views on PostgreSQL", aim: 40_000, unit: "events/s", value: events / rebuild(server.Database(b)).Seconds()})
+}
