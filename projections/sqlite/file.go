@@ -111,10 +111,16 @@ const (
 	// processes. A loss of power may take the last transactions, whole: they are
 	// in the log.
 	writing = `PRAGMA temp_store = MEMORY; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000`
-	// filling is for a file that is gone on with if its process dies. Sorting for
-	// indexes may need more room than memory; SQLite's temporary files are
-	// encrypted too, under keys that nobody keeps.
-	filling = `PRAGMA temp_store = FILE; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_mode = WAL`
+	// filling is for a file that nobody reads yet, and that is gone on with if its
+	// process dies: a journal takes back the transaction that was under way. What a
+	// loss of power leaves of it is caught by its checksums and, at the end, by the
+	// hashes. Statements keep what they may have to take back in memory: through
+	// temporary files, which are encrypted too, it would be half of the work.
+	filling = `PRAGMA temp_store = MEMORY; PRAGMA synchronous = OFF; PRAGMA journal_mode = TRUNCATE`
+	// indexing is for making the indexes: sorting may need more room than memory.
+	indexing = `PRAGMA temp_store = FILE`
+	// filled sets the file up as it is read and written by many.
+	filled = `PRAGMA temp_store = MEMORY; PRAGMA synchronous = NORMAL; PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 4000`
 )
 
 // openFile opens a file that exists, its writer set up by the pragmas.

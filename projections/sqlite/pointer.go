@@ -208,9 +208,16 @@ func begunFile(ctx context.Context, dir string, keys Keys, id keyring.KeyID) *li
 	return l
 }
 
-// finish gives a file its indexes.
+// finish gives a file its indexes, and makes it one for many.
 func finish(ctx context.Context, l *live) error {
-	return classify(l.engine.define(ctx, func(d views.Definer) error { return views.Index(ctx, d) }))
+	_, err := l.file.write.ExecContext(ctx, indexing)
+	if err == nil {
+		err = l.engine.define(ctx, func(d views.Definer) error { return views.Index(ctx, d) })
+	}
+	if err == nil {
+		_, err = l.file.write.ExecContext(ctx, filled)
+	}
+	return classify(err)
 }
 
 // viewKey gives a key that is a view's: names of files are not to be trusted with
