@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -13,6 +14,8 @@ import (
 	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/eventstore/seal"
 	"github.com/daybook-ledger/daybook/ledger"
+	"github.com/daybook-ledger/daybook/ledger/commit"
+	"github.com/daybook-ledger/daybook/projections"
 )
 
 // Place is where a commit stands.
@@ -55,9 +58,11 @@ func (b *Book) Bundle(ctx context.Context, about string, places []Place, reveal 
 		c.Proof = append(c.Proof, proof...)
 		out.Commits = append(out.Commits, c)
 		if reveal {
-			if err := b.disclose(&out, c); err != nil {
+			secrets, err := b.disclose(c)
+			if err != nil {
 				return out, err
 			}
+			out.Secrets = append(out.Secrets, secrets...)
 		}
 	}
 	return out, nil
@@ -116,11 +121,11 @@ func (b *Book) stored(ctx context.Context, place Place) ([]byte, error) {
 	return nil, fmt.Errorf("bookdir: page %d does not hold position %d", place.Page, place.Position)
 }
 
-// disclose adds the secrets of a commit's sections.
-func (b *Book) disclose(out *bundle.Bundle, c bundle.Commit) error {
+// disclose gives the secrets of a commit's sections, but for those erased.
+func (b *Book) disclose(c bundle.Commit) (secrets []bundle.Secret, err error) {
 	sealed, err := seal.Parse(c.Stored)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for i, s := range sealed.Header.Sections {
 		key, err := b.Keys().Key(s.Key)
@@ -128,14 +133,101 @@ func (b *Book) disclose(out *bundle.Bundle, c bundle.Commit) error {
 			continue // erased
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 		secret, err := sealed.Disclose(i, key)
 		clear(key)
 		if err != nil {
+			return nil, err
+		}
+		secrets = append(secrets, bundle.Secret{Position: c.Position, Section: uint64(i), Secret: secret})
+	}
+	return secrets, nil
+}
+
+// Proven is a commit, what proves that it is in the log, and what opens it.
+type Proven struct {
+	commit.Commit
+	// Evidence is the stored commit with its proof at the size of the evidence.
+	Evidence bundle.Commit
+	Secrets  []bundle.Secret
+}
+
+// Evidence is what the proofs of a whole log are held against.
+type Evidence struct {
+	// Keys is the signed list of the log's keys, Checkpoint the newest checkpoint.
+	Keys, Checkpoint []byte
+	Size             uint64
+	// Commits reads all commits up to Size, verified and opened, in their order.
+	Commits iter.Seq2[Proven, error]
+}
+
+// Evidence gives every commit of the log with its proof. Progress may be nil.
+func (b *Book) Evidence(ctx context.Context, progress func(done, last uint64)) (Evidence, error) {
+	_, keys, err := b.Info.KeyList()
+	if err != nil {
+		return Evidence{}, err
+	}
+	last, err := b.Head()
+	if err != nil {
+		return Evidence{}, err
+	}
+	signed, h, err := b.evidence()
+	if err != nil {
+		return Evidence{}, err
+	}
+	e := Evidence{Keys: keys, Checkpoint: signed, Size: h.Size}
+	e.Commits = func(yield func(Proven, error) bool) {
+		if err := b.prove(ctx, last.Page, h.Size, progress, yield); err != nil {
+			yield(Proven{}, err)
+		}
+	}
+	return e, nil
+}
+
+// prove yields the commits up to a size, which a page at or after the given one
+// leads to; an error of its own it returns.
+func (b *Book) prove(ctx context.Context, through, size uint64, progress func(done, last uint64), yield func(Proven, error) bool) error {
+	proofs, done, err := b.prover(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	store, codec := b.reading()
+	chain, err := b.chain(ctx, store, projections.Cursor{})
+	if err != nil {
+		return err
+	}
+	for stored, err := range store.Read(ctx, 1, through) {
+		if err != nil {
 			return err
 		}
-		out.Secrets = append(out.Secrets, bundle.Secret{Position: c.Position, Section: uint64(i), Secret: secret})
+		opened, err := chain.Next(stored)
+		if err != nil {
+			return err
+		}
+		commits, err := codec.OpenPage(opened)
+		if err != nil {
+			return err
+		}
+		for i, c := range commits {
+			if c.Position >= size {
+				return nil
+			}
+			p := Proven{Commit: c, Evidence: bundle.Commit{Position: c.Position, Stored: opened.Commits[i]}}
+			if p.Evidence.Proof, err = proofs.ProveRecord(c.Position, size); err != nil {
+				return err
+			}
+			if p.Secrets, err = b.disclose(p.Evidence); err != nil {
+				return err
+			}
+			if !yield(p, nil) {
+				return nil
+			}
+		}
+		if progress != nil {
+			progress(opened.Head.Size, size)
+		}
 	}
 	return nil
 }

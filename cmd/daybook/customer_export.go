@@ -148,29 +148,37 @@ type concerns struct {
 	streams  map[domain.StreamID]bool
 }
 
-// entry gives what of a commit is about the customer, if anything is.
-func (c *concerns) entry(from *commit.Commit) (exportedEntry, bool) {
+// entryOf gives all of a commit.
+func entryOf(from *commit.Commit) exportedEntry {
 	e := exportedEntry{
 		Position: from.Position, Recorded: from.Recorded, Principal: from.Principal,
-		Command: exportedCommand{ID: from.ID, Type: from.Command.CommandType()},
+		Command: exportedCommand{ID: from.ID, Type: from.Command.CommandType(), Data: from.Command},
 	}
-	others := c.others(from.Command)
 	for _, event := range from.Events {
-		if p, is := event.Event.(domain.Personal); is {
-			c.streams[event.Stream] = c.streams[event.Stream] && event.Stream.Kind == domain.KindCustomer || p.Subject() == c.customer
+		e.Events = append(e.Events, exportedEvent{event.Event.EventType(), event.Stream, event.Revision, event.Event})
+	}
+	return e
+}
+
+// entry gives what of a commit is about the customer, if anything is.
+func (c *concerns) entry(from *commit.Commit) (exportedEntry, bool) {
+	e := entryOf(from)
+	all := e.Events
+	e.Events = nil
+	others := c.others(from.Command)
+	for _, event := range all {
+		if p, is := event.Data.(domain.Personal); is {
+			c.streams[event.Of] = c.streams[event.Of] && event.Of.Kind == domain.KindCustomer || p.Subject() == c.customer
 			others = others || p.Subject() != c.customer
 		}
-		if c.streams[event.Stream] {
-			e.Events = append(e.Events, exportedEvent{event.Event.EventType(), event.Stream, event.Revision, event.Event})
+		if c.streams[event.Of] {
+			e.Events = append(e.Events, event)
 		}
 	}
-	if len(e.Events) == 0 {
-		return exportedEntry{}, false
+	if others {
+		e.Command.Data = nil
 	}
-	if !others {
-		e.Command.Data = from.Command
-	}
-	return e, true
+	return e, len(e.Events) > 0
 }
 
 // others reports whether a command is about somebody else.

@@ -18,7 +18,7 @@ func (a *app) exportCommand() *cobra.Command {
 	for _, format := range exporter.Formats() {
 		below = append(below, a.exportJournal(format))
 	}
-	return a.group("export", "Write the journal in the form of another program", below...)
+	return a.group("export", "Write the journal in the form of another program, or every event with its proof", append(below, a.exportEvents())...)
 }
 
 // exportedJournal is the answer of export.

@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
-"""Check an evidence bundle of a Daybook book: check.py BUNDLE KEYS
+"""Check evidence of a Daybook book: check.py FILE KEYS
 
+FILE is an evidence bundle, or a whole book as daybook export jsonl writes it.
 Written from docs/FORMAT.md alone, with Debian's python3-cbor2 and
-python3-cryptography; it shares no code with Daybook. It prints what the bundle
+python3-cryptography; it shares no code with Daybook. It prints what the file
 proves, as JSON, and ends with exit code 1 where it proves nothing."""
 
 import base64
+import datetime
 import hashlib
 import hmac
 import io
 import json
 import struct
 import sys
+import uuid
 
 import cbor2
 from cryptography.exceptions import InvalidSignature, InvalidTag
@@ -236,15 +239,109 @@ def check(data, trusted):
             "positions": sorted(proved), "opened": {k: v.hex() for k, v in opened.items()}}
 
 
+def tree_root(leaves):
+    """The root of RFC 6962's tree over all leaves, as a stack of full subtrees."""
+    stack = []
+    for leaf in leaves:
+        stack.append((1, leaf))
+        while len(stack) > 1 and stack[-1][0] == stack[-2][0]:
+            (n, right), (_, left) = stack.pop(), stack.pop()
+            stack.append((2 * n, node(left, right)))
+    at = stack.pop()[1]
+    while stack:
+        at = node(stack.pop()[1], at)
+    return at
+
+
+def same(told, sealed, where):
+    """Whether what a line tells, in JSON, is what was sealed, in CBOR."""
+    if isinstance(sealed, dict):
+        need(isinstance(told, dict) and set(told) - {"personal"} == set(sealed), "%s: other keys than were sealed" % where)
+        for key, value in sealed.items():
+            same(told[key], value, where + "." + key)
+    elif isinstance(told, dict) and set(told) == {"amount", "currency"}:
+        digits = int(told["amount"].replace(".", ""))
+        need([digits, told["currency"]] == sealed, "%s: another amount" % where)
+    elif isinstance(told, dict) and set(told) == {"category", "percent"}:
+        need("%(category)s %(percent)s" % told == sealed, "%s: another rate" % where)
+    elif isinstance(told, dict) and set(told) == {"kind", "id"}:
+        need("%(kind)s-%(id)s" % told == sealed, "%s: something else" % where)
+    elif isinstance(sealed, list):
+        need(isinstance(told, list) and len(told) == len(sealed), "%s: a list of another length" % where)
+        for i, value in enumerate(sealed):
+            same(told[i], value, "%s.%d" % (where, i))
+    elif isinstance(sealed, bytes):
+        need(told in (str(uuid.UUID(bytes=sealed)) if len(sealed) == 16 else None, base64.b64encode(sealed).decode()), "%s: other bytes" % where)
+    else:
+        need(told == sealed and isinstance(told, bool) == isinstance(sealed, bool), "%s: %r was sealed" % (where, sealed))
+
+
+def whole(told, facts, personal, where):
+    """Whether a command or event is told as its facts and its personal part say."""
+    same(told, canonical(facts), where)
+    need(("personal" in told) == (personal is not None), "%s: personal data that was not sealed, or none that was" % where)
+    if personal is not None:
+        same(told["personal"], canonical(personal), where + ".personal")
+
+
+def check_line(line, header, opened):
+    """Whether a line says what the commit that it holds does."""
+    recorded = datetime.datetime.fromisoformat(line["recorded"].replace("Z", "+00:00"))
+    since = recorded - datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+    need((since // datetime.timedelta(microseconds=1), line["principal"]) == (header[7], header[6]), "another time or principal")
+    need(line["command"]["id"] == str(uuid.UUID(bytes=header[5])), "another command")
+    _, kind, _, command, _, events = canonical(opened[0])
+    need(line["command"]["type"] == kind and len(line["events"]) == len(events) == len(header[10]), "another command, or other events")
+    of_command, of_events = None, {}
+    for i, plain in opened.items():
+        if i > 0:
+            part, parts = canonical(plain)
+            of_command = of_command if part is None else part
+            of_events.update({index: part for index, part in parts})
+    whole(line["command"]["data"], command, of_command, "command")
+    for i, (told, facts, (kind, (of, stream), revision, _)) in enumerate(zip(line["events"], events, header[10])):
+        need((told["type"], told["of"]["kind"], told["of"]["id"], told["revision"]) == (kind, of, str(uuid.UUID(bytes=stream)), revision), "another event")
+        whole(told["data"], facts, of_events.get(i), "event %d" % i)
+
+
+def check_events(lines, trusted):
+    """Check a whole book: nothing of it left out, changed or told otherwise."""
+    head = json.loads(lines[0])
+    need(head["format"] == "daybook/events/1", "not exported events")
+    keys = follow(trusted, read_keys(head["keys"].encode()))
+    n, root, cosigned = read_checkpoint(head["checkpoint"].encode(), keys)
+    need(len(lines) == n + 1 and head["size"] == n, "not all commits of the log")
+    leaves, erased = [], 0
+    for position, text in enumerate(lines[1:]):
+        line = json.loads(text)
+        stored = unbase64(line["stored"])
+        leaves.append(sha256(b"\x00" + sha256(stored)))
+        proof = [unbase64(h) for h in line["proof"]]
+        need(root_of(position, n, leaves[-1], proof) == root, "position %d is not proved" % position)
+        raw, header, sections = read_commit(stored)
+        need(header[4] == position == line["position"], "a commit says another position")
+        need(str(uuid.UUID(bytes=header[2])) == head["book"], "a commit of another book")
+        opened = {int(i): open_section(raw, header, sections, int(i), unbase64(secret)) for i, secret in line["secrets"].items()}
+        need(0 in opened, "facts that are not opened")
+        erased += len(sections) - len(opened)
+        check_line(line, header, opened)
+    need(tree_root(leaves) == root, "the commits are not those of the checkpoint")
+    return {"ok": True, "origin": keys["origin"], "size": n, "cosigned": cosigned, "erased": erased}
+
+
 def main():
-    bundle, keys = sys.argv[1:]
+    name, keys = sys.argv[1:]
     try:
         with open(keys, "rb") as f:
             trusted = read_keys(f.read())
-        with open(bundle, "rb") as f:
-            print(json.dumps(check(f.read(), trusted)))
+        with open(name, "rb") as f:
+            data = f.read()
+        if data.startswith(b"{"):
+            print(json.dumps(check_events(data.decode().splitlines(), trusted)))
+        else:
+            print(json.dumps(check(data, trusted)))
     except (Refused, KeyError, TypeError, ValueError, IndexError) as e:
-        print(json.dumps({"ok": False, "what": str(e)}))
+        print(json.dumps({"ok": False, "what": "%s: %s" % (type(e).__name__, e)}))
         sys.exit(1)
 
 
