@@ -27,7 +27,7 @@ func (c *chance) closePeriod() {
 
 func (c *chance) settle() {
 	through := c.closedThrough()
-	balances := must[[]period.Balance](c.t)(audited(c.t, c.book).Balances(through))
+	balances := must[[]period.Balance](c.t)(c.audited().Balances(through))
 	var closing []period.Rate
 	if c.abroad && rapid.Bool().Draw(c.t, "revalued") {
 		for _, currency := range []money.Currency{given.Euros, given.Yen} {
@@ -52,14 +52,28 @@ func (c *chance) closedThrough() domain.Date {
 func audited(t tester, b *given.Book) *audit.Periods {
 	t.Helper()
 	p := audit.NewPeriods()
-	for i, c := range b.Log {
-		for _, found := range must[[]audit.Finding](t)(p.Commit(uint64(i), c.Changes)) {
+	audits(t, p, b.Log, 0)
+	return p
+}
+
+// audits goes on with a check after so many commits.
+func audits(t tester, p *audit.Periods, log []given.Commit, after int) {
+	t.Helper()
+	for i, c := range log[after:] {
+		for _, found := range must[[]audit.Finding](t)(p.Commit(uint64(after+i), c.Changes)) {
 			if found.Code != audit.CodeProof { // these logs have no roots
 				t.Fatalf("%+v", found)
 			}
 		}
 	}
-	return p
+}
+
+// audited is the check of the book's periods so far: a large book is not read from
+// its beginning for each.
+func (c *chance) audited() *audit.Periods {
+	audits(c.t, c.audit, c.book.Log, c.seen)
+	c.seen = len(c.book.Log)
+	return c.audit
 }
 
 // agreePeriods compares the periods with the book's own, and what the accounts

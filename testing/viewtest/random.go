@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/audit"
 	"github.com/daybook-ledger/daybook/domain/credit"
 	"github.com/daybook-ledger/daybook/domain/customer"
 	"github.com/daybook-ledger/daybook/domain/exchange"
@@ -30,6 +31,9 @@ type chance struct {
 	made      int
 	// abroad lets documents and payments be in other currencies.
 	abroad bool
+	// audit is the check of the first commits, as many as were seen.
+	audit *audit.Periods
+	seen  int
 }
 
 // names are customers' names that are hard to search, sort and store.
@@ -105,7 +109,7 @@ func largeBook(t *rapid.T, events int) *given.Book {
 func newChance(t *rapid.T) *chance {
 	b := given.New()
 	b.Strict = false
-	c := &chance{t: t, book: b}
+	c := &chance{t: t, book: b, audit: audit.NewPeriods()}
 	c.do(given.Open(b.ID))
 	for range 2 {
 		c.register()
