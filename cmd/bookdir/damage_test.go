@@ -117,6 +117,18 @@ func flipAt(at func(body []byte) int) func([]byte) []byte {
 	}
 }
 
+// lettered puts another letter of base64 in the place of one.
+func lettered(at func(body []byte) int) func([]byte) []byte {
+	return func(body []byte) []byte {
+		by := byte('A')
+		if body[at(body)] == by {
+			by = 'B'
+		}
+		body[at(body)] = by
+		return body
+	}
+}
+
 // commitStart is where the first commit of a page begins.
 func commitStart(body []byte) int {
 	return 4 + int(binary.BigEndian.Uint32(body)) + page.CommitOverhead

@@ -176,7 +176,7 @@ func pageDamages(t *testing.T, e evidence) []damage {
 		{"a bit of its origin", disk, flipped(func([]byte) int { return 6 }), "page-signature", n},
 		{"a bit of its number", disk, flipped(note("\npage ")), "page-signature", n},
 		{"a bit of its old size", disk, flipped(note("\nafter ")), "page-signature", n},
-		{"a bit of its signature", disk, flipped(func(b []byte) int { return commitStart(b) - page.CommitOverhead - 20 }), "page-signature", n},
+		{"its signature changed", disk, e.with(n, lettered(func(b []byte) int { return commitStart(b) - page.CommitOverhead - 20 })), "page-signature", n},
 		{"a bit of a commit's length", disk, flipped(func(b []byte) int { return commitStart(b) - 1 }), "page-form", n},
 		{"a bit of a commit's first bytes", disk, inCommit(0), "page-root", n},
 		{"a bit of a commit's header", disk, inCommit(40), "page-root", n},
@@ -331,7 +331,7 @@ func startDamages(f *forger) []damage {
 		{"keys cut off the end of the ring", edit("ring", func(d []byte) []byte { return d[:len(d)-2*ringSlot] }), "ring-damaged"},
 		{"an older copy of the key ring put in place", older("ring"), "ring-damaged"},
 		{"the list of the log's keys removed", removed("keys"), "keys-missing"},
-		{"a bit of the list of the log's keys turned", edit("keys", flip(func(size int) int { return size - 10 })), "keys-signature"},
+		{"the signature of the list of the log's keys changed", edit("keys", lettered(func(d []byte) int { return len(d) - 10 })), "keys-signature"},
 		{"the log's key in book.json changed", edit("book.json", func(d []byte) []byte {
 			return bytes.ReplaceAll(d, []byte(f.info.Key), []byte(stranger(f.info.Origin).Verifier().VerifierKey()))
 		}), "book-damaged"},

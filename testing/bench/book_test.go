@@ -29,7 +29,6 @@ type book struct {
 	dir     string
 	options bookdir.Options
 	next    atomic.Int64
-	issued  [16]byte // the newest invoice
 }
 
 // folder is a temporary one, removed when the benchmark ends.
