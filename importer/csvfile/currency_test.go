@@ -9,6 +9,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/importer/csvfile"
+	"github.com/daybook-ledger/daybook/importer/internal/membook"
 )
 
 // currencyMap has the two columns of other currencies.
@@ -73,8 +74,9 @@ func TestCurrencies(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			book, m := newBook(t), parseMap(t, currencyMap)
+			ordered := membook.Ordered{Book: book}
 			for again := range 2 {
-				r := enter(t, book, m, currencyHeader+test.file)
+				r := enter(t, ordered, m, currencyHeader+test.file)
 				if r.err != nil {
 					t.Fatal(r.err)
 				}
@@ -121,7 +123,7 @@ func TestARateThatChanged(t *testing.T) {
 func TestAForeignMap(t *testing.T) {
 	text := strings.NewReplacer(`currency = "GBP"`, "currency = \"EUR\"\ndecimal_comma = true\ndelimiter = \";\"").Replace(currencyMap)
 	book := newBook(t)
-	r := enter(t, book, parseMap(t, text), strings.ReplaceAll(currencyHeader, ",", ";")+
+	r := enter(t, membook.Ordered{Book: book}, parseMap(t, text), strings.ReplaceAll(currencyHeader, ",", ";")+
 		"51;A1;thing;2;"+day+";1,5;17850;GB;;0,85\n52;A1;thing;2;"+day+";1,5;17850;GB;;0.85\n53;A1;thing;2;"+day+";1,5;17850;GB;GBP;\n")
 	if r.codes() != "52 bad-rate 3" || r.Issued != 2 {
 		t.Errorf("%+v, %s", r.Summary, r.codes())
