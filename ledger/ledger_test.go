@@ -92,7 +92,7 @@ func openWorld(t testing.TB, dir string, log eventstore.Store) *world {
 	if w.signer, err = page.NewSigner("daybook.invalid/test/1", ed25519.NewKeyFromSeed(seed)); err != nil {
 		t.Fatal(err)
 	}
-	w.codec = commit.NewCodec(w.book, 1, w.ring, seed)
+	w.codec = commit.NewCodec(w.book, func(uint64) uint64 { return 1 }, w.ring, seed)
 	w.codec.ProveErasures(current{w}, w.signer.Verifier())
 	return w
 }

@@ -56,7 +56,7 @@ type Settings struct {
 // holds no book.json, and so no book.
 func Create(ctx context.Context, dir string, s Settings) (Info, error) {
 	info := Info{Format: Format, Book: uuid.Must(uuid.NewV7()), Epoch: 1, KeyFile: s.KeyFile, Created: s.Clock.Now().UTC()}
-	info.Origin = origin(info.Book, info.Epoch)
+	info.Origin = origin(info.Book, info.Epoch, nil)
 	open := &book.Open{Book: info.Book, Seller: s.Seller, Currency: s.Currency, Owner: s.Owner, Origin: info.Origin, TaxBasis: s.TaxBasis}
 	moment := domain.Moment{Book: info.Book, Recorded: info.Created, Principal: s.Owner}
 	if _, err := rules.Decide(nothing{}, moment, open); err != nil {
@@ -113,7 +113,7 @@ func (s Settings) lay(ctx context.Context, dir string, info *Info) (err error) {
 		return err
 	}
 	defer clear(seed)
-	if info.Key, err = verifierKey(info.Book, info.Epoch, ed25519.NewKeyFromSeed(seed)); err != nil {
+	if info.Key, err = verifierKey(info.Origin, ed25519.NewKeyFromSeed(seed)); err != nil {
 		return err
 	}
 	remembered, err := head.Create(filepath.Join(dir, "head"), head.Head{Epoch: info.Epoch, Head: page.EmptyHead()})

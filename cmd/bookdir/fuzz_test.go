@@ -24,7 +24,7 @@ func FuzzInfo(f *testing.F) {
 			return
 		}
 		v, err := i.Verifier()
-		if err != nil || v.Origin() != origin(i.Book, i.Epoch) {
+		if err != nil || v.Origin() != origin(i.Book, i.Epoch, v.PublicKey()) {
 			t.Fatalf("%q gives a book of the log %s: %v", data, i.Origin, err)
 		}
 		again, err := json.Marshal(i)

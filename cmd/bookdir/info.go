@@ -22,6 +22,7 @@ package bookdir
 
 import (
 	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -61,7 +62,7 @@ type Info struct {
 	Book    uuid.UUID `json:"book"`
 	Epoch   uint64    `json:"epoch"`
 	Origin  string    `json:"origin"`
-	Key     string    `json:"key"` // the log's first public key, as a note verifier key
+	Key     string    `json:"key"` // the first public key of the log's epoch, as a note verifier key
 	Created time.Time `json:"created"`
 	KeyFile string    `json:"key_file,omitempty"` // where the root key is, if it is a file
 	// Identity is the public key that signs the list of the log's keys; empty in a
@@ -89,10 +90,16 @@ func (i Info) Verifier() (*page.Verifier, error) {
 	return v, nil
 }
 
-// origin is the name of a book's log in an epoch. It is a schema-less URL under
-// a domain that can never be registered, so that it names this log and no host.
-func origin(book uuid.UUID, epoch uint64) string {
-	return fmt.Sprintf("daybook.invalid/%s/%d", book, epoch)
+// origin is the name of a book's log in an epoch that begins with a key. It is a
+// schema-less URL under a domain that can never be registered, so that it names
+// this log and no host. From the second epoch on, two copies of the log that go on
+// by themselves have different keys, and so different names.
+func origin(book uuid.UUID, epoch uint64, first ed25519.PublicKey) string {
+	if epoch == 1 {
+		return fmt.Sprintf("daybook.invalid/%s/1", book)
+	}
+	digest := sha256.Sum256(first)
+	return fmt.Sprintf("daybook.invalid/%s/%d-%x", book, epoch, digest[:8])
 }
 
 // Find gives the folder of the nearest book: dir itself or one of its parents.
@@ -136,10 +143,13 @@ func parseInfo(data []byte) (Info, error) {
 	if i.Format > Format {
 		return Info{}, fmt.Errorf("%w: it has format %d, this program knows %d", ErrNewer, i.Format, Format)
 	}
-	if i.Format < 1 || i.Book == uuid.Nil || i.Epoch == 0 || i.Origin != origin(i.Book, i.Epoch) {
+	if i.Format < 1 || i.Book == uuid.Nil || i.Epoch == 0 {
 		return Info{}, ErrDamaged
 	}
-	_, err := i.Verifier()
+	v, err := i.Verifier()
+	if err == nil && i.Origin != origin(i.Book, i.Epoch, v.PublicKey()) {
+		err = ErrDamaged
+	}
 	return i, err
 }
 
@@ -179,8 +189,8 @@ func syncDir(dir string) error {
 }
 
 // verifierKey is the public half of a log's key.
-func verifierKey(book uuid.UUID, epoch uint64, key ed25519.PrivateKey) (string, error) {
-	signer, err := page.NewSigner(origin(book, epoch), key)
+func verifierKey(origin string, key ed25519.PrivateKey) (string, error) {
+	signer, err := page.NewSigner(origin, key)
 	if err != nil {
 		return "", err
 	}

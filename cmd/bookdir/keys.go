@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
@@ -45,7 +47,7 @@ func keysPath(dir string) string { return filepath.Join(dir, "keys") }
 // identityName is the identity's name: that of the book, whatever the epoch of
 // its log.
 func (i Info) identityName() string {
-	return strings.TrimSuffix(i.Origin, fmt.Sprintf("/%d", i.Epoch)) + "/identity"
+	return path.Dir(i.Origin) + "/identity"
 }
 
 // readKeys reads the list of keys beside a book.json, if the book has one.
@@ -64,11 +66,18 @@ func (i *Info) readKeys(dir string) error {
 	if err != nil {
 		return err
 	}
-	first, err := page.NewVerifier(list.Origin, page.ForEver(list.Keys[0].Public))
+	verifier, err := list.Verifier()
 	if err != nil {
 		return err
 	}
-	if list.Origin != i.Origin || first.VerifierKey() != i.Key || i.Identity != "" && list.Identity != i.Identity {
+	// The first key of the epoch is the one that book.json names.
+	at := slices.IndexFunc(list.Keys, func(k page.KeyRange) bool { return k.Origin == list.Origin })
+	first, err := page.NewVerifier(list.Origin, page.ForEver(list.Keys[at].Public))
+	if err != nil {
+		return err
+	}
+	mine := list.Origin == i.Origin && first.VerifierKey() == i.Key && verifier.Epoch(page.MaxSize) == i.Epoch
+	if !mine || i.Identity != "" && list.Identity != i.Identity {
 		return fmt.Errorf("%w: the list of keys is another book's", ErrDamaged)
 	}
 	i.signed, i.list = signed, &list
@@ -309,7 +318,7 @@ func (a *Admin) cosigned() (uint64, error) {
 }
 
 // TakeOffline writes the identity key to a file and removes it from the ring.
-func (a *Admin) TakeOffline(path string) error {
+func (a *Admin) TakeOffline(file string) error {
 	id, err := a.link.keys.Named(identityKey)
 	if errors.Is(err, keyring.ErrUnknownKey) {
 		return ErrOffline
@@ -322,7 +331,7 @@ func (a *Admin) TakeOffline(path string) error {
 		return err
 	}
 	defer clear(seed)
-	if err := writeIdentity(path, a.Info.Identity, seed); err != nil {
+	if err := writeIdentity(file, a.Info.Identity, seed); err != nil {
 		return err
 	}
 	if err := a.link.keys.SetNamed(identityKey, 0); err != nil {
@@ -333,12 +342,12 @@ func (a *Admin) TakeOffline(path string) error {
 
 // writeIdentity makes the file of an identity key: one line, the note form of a
 // private key. It never replaces a file.
-func writeIdentity(path, vkey string, seed []byte) error {
+func writeIdentity(file, vkey string, seed []byte) error {
 	name, rest, _ := strings.Cut(vkey, "+")
 	hash, _, _ := strings.Cut(rest, "+")
 	key := append([]byte{1}, seed...)
 	defer clear(key)
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fmt.Errorf("bookdir: the identity key: %w", err)
 	}
@@ -346,29 +355,29 @@ func writeIdentity(path, vkey string, seed []byte) error {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("bookdir: the identity key: %w", err)
 	}
-	return syncDir(filepath.Dir(path))
+	return syncDir(filepath.Dir(file))
 }
 
 // readIdentity reads the file of an identity key, which must be that of vkey.
-func readIdentity(path, vkey string) (ed25519.PrivateKey, error) {
-	text, err := os.ReadFile(path)
+func readIdentity(file, vkey string) (ed25519.PrivateKey, error) {
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("bookdir: the identity key: %w", err)
 	}
 	rest, marked := strings.CutPrefix(strings.TrimSuffix(string(text), "\n"), identityMark)
 	fields := strings.Split(rest, "+")
 	if !marked || len(fields) < 3 {
-		return nil, fmt.Errorf("bookdir: %s: %w", path, ErrNotIdentity)
+		return nil, fmt.Errorf("bookdir: %s: %w", file, ErrNotIdentity)
 	}
 	// The base64 may have a plus sign of its own.
 	key, err := base64.StdEncoding.DecodeString(strings.Join(fields[2:], "+"))
 	if err != nil || len(key) != 1+ed25519.SeedSize || key[0] != 1 {
-		return nil, fmt.Errorf("bookdir: %s: %w", path, ErrNotIdentity)
+		return nil, fmt.Errorf("bookdir: %s: %w", file, ErrNotIdentity)
 	}
 	private := ed25519.NewKeyFromSeed(key[1:])
 	clear(key)
 	if mine, err := note.NewEd25519VerifierKey(fields[0], private.Public().(ed25519.PublicKey)); err != nil || mine != vkey {
-		return nil, fmt.Errorf("bookdir: %s: %w", path, ErrNotIdentity)
+		return nil, fmt.Errorf("bookdir: %s: %w", file, ErrNotIdentity)
 	}
 	return private, nil
 }

@@ -204,7 +204,7 @@ func (l *link) unlock() (*page.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.codec = commit.NewCodec(l.info.Book, l.info.Epoch, ring, digest)
+	l.codec = commit.NewCodec(l.info.Book, signer.Verifier().Epoch, ring, digest)
 	return signer, nil
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/eventstore/head"
 	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/eventstore/seal"
@@ -93,7 +94,7 @@ func (l *Log) Verify(ctx context.Context, o VerifyOptions) (Report, error) {
 	if o.Deep != nil {
 		o.Deep.link.codec.ProveErasures(l.Store, l.Verifier)
 	}
-	v := &verification{log: l, headers: headerCheck{info: l.Info}, options: o, kept: time.Now()}
+	v := &verification{log: l, headers: headerCheck{info: l.Info, epoch: l.Verifier.Epoch}, options: o, kept: time.Now()}
 	defer v.headers.revisions.close()
 	expected, err := v.expect()
 	if err != nil {
@@ -276,6 +277,7 @@ func (v *verification) proved(h page.Head, edge func() page.Edge) error {
 // headerCheck checks the headers of commits, which are in clear.
 type headerCheck struct {
 	info      Info
+	epoch     func(position uint64) uint64
 	events    uint64
 	recorded  int64
 	revisions revisions
@@ -291,15 +293,23 @@ func (h *headerCheck) prepare(position uint64, stored []byte) prepared {
 		return prepared{err: &transparency.Failure{Code: CodeCommitForm, What: err.Error()}}
 	}
 	header := sealed.Header
-	if header.Book != h.info.Book || header.Epoch != h.info.Epoch || header.Position != position {
+	if header.Book != h.info.Book || header.Epoch != h.epoch(position) || header.Position != position {
 		return prepared{err: &transparency.Failure{Code: CodeCommitPlace, What: fmt.Sprintf("the commit says it is position %d of book %s, log epoch %d",
 			header.Position, header.Book, header.Epoch)}}
+	}
+	if position > 0 && header.Epoch != h.epoch(position-1) && !opensEpoch(header) {
+		return prepared{err: &transparency.Failure{Code: CodeCommitPlace, What: fmt.Sprintf("the first commit of log epoch %d does not say which log it goes on from", header.Epoch)}}
 	}
 	p := prepared{position: position, recorded: header.Recorded, events: make([]numbered, len(header.Events))}
 	for i, e := range header.Events {
 		p.events[i] = numbered{stream: streamDigest(e.Stream), revision: e.Revision}
 	}
 	return p
+}
+
+// opensEpoch reports whether a commit begins an epoch of the log.
+func opensEpoch(header seal.Header) bool {
+	return slices.ContainsFunc(header.Events, func(e seal.Event) bool { return e.Type == (*book.EpochOpened)(nil).EventType() })
 }
 
 // check checks a header after those before it.

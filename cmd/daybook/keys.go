@@ -59,7 +59,7 @@ func newKeyListJSON(dir string, i bookdir.Info) (keyListJSON, error) {
 		Keys: []logKeyJSON{}, Quorum: list.Quorum, Witnesses: []witnessJSON{}, Signed: string(signed),
 	}
 	for _, k := range list.Keys {
-		v, err := page.NewVerifier(list.Origin, page.ForEver(k.Public))
+		v, err := page.NewVerifier(k.Origin, page.ForEver(k.Public))
 		if err != nil {
 			return keyListJSON{}, err
 		}

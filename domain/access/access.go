@@ -57,6 +57,7 @@ var permits = map[string][]Role{
 	"book.grant":         nil,
 	"book.revoke":        nil,
 	"book.set-retention": nil,
+	"book.open-epoch":    nil,
 	"customer.erase":     nil,
 	"series.configure":   {Bookkeeper},
 	"customer.register":  {Bookkeeper, Clerk, Importer},

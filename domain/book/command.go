@@ -39,6 +39,22 @@ func (*ChangeSeller) CommandType() string { return "book.change-seller" }
 // Stream implements domain.Command.
 func (c *ChangeSeller) Stream() domain.StreamID { return Stream(c.Book) }
 
+// OpenEpoch goes on, under another name, with a log that was brought back. It is
+// the first command of the epoch.
+type OpenEpoch struct {
+	Book    uuid.UUID   `json:"book"`
+	Origin  string      `json:"origin"`
+	Follows Checkpoint  `json:"follows"`
+	Lost    *Checkpoint `json:"lost,omitempty"`
+	Reason  string      `json:"reason"`
+}
+
+// CommandType implements domain.Command.
+func (*OpenEpoch) CommandType() string { return "book.open-epoch" }
+
+// Stream implements domain.Command.
+func (c *OpenEpoch) Stream() domain.StreamID { return Stream(c.Book) }
+
 // Grant gives a principal a role, in place of any that it has.
 type Grant struct {
 	Book      uuid.UUID   `json:"book"`

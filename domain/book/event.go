@@ -13,6 +13,7 @@
 //	no-change         the principal already has the role
 //	unknown-tax-basis no basis of tax points has this name
 //	unknown-currency  the book's currency is missing
+//	invalid-epoch     the log's new epoch has no name or key of its own, or follows no log
 //	invalid-retention the years are not 1 to 100, or the month not 1 to 12
 //	reason-missing    a reason is needed
 //	principal-missing the principal has no name
@@ -102,6 +103,33 @@ type RetentionSet struct {
 
 // EventType implements domain.Event.
 func (*RetentionSet) EventType() string { return "book.retention-set" }
+
+// EpochOpened begins a new epoch of the log: a copy of it that was brought back
+// goes on under another name and another key, so that it can never contradict
+// what another copy signs.
+type EpochOpened struct {
+	// Origin is the log's name from here on.
+	Origin string `json:"origin"`
+	// Follows is the log that is gone on from, as it was brought back.
+	Follows Checkpoint `json:"follows"`
+	// Lost is the newest state of that log that is known and was not brought back;
+	// nil where nothing is known to be lost.
+	Lost *Checkpoint `json:"lost,omitempty"`
+	// Reason is why the log was brought back.
+	Reason string `json:"reason"`
+}
+
+// EventType implements domain.Event.
+func (*EpochOpened) EventType() string { return "book.epoch-opened" }
+
+// Checkpoint is the state of a log under a name, as its checkpoints tell it.
+type Checkpoint struct {
+	Origin string `json:"origin"`
+	// Size is the number of commits.
+	Size uint64 `json:"size"`
+	// Root is the Merkle tree hash over them, 32 bytes.
+	Root []byte `json:"root"`
+}
 
 // State is a book's settings. The zero State is a book not yet opened.
 type State struct {

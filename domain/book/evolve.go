@@ -24,6 +24,8 @@ func (s State) Evolve(event domain.Event) (domain.State, error) {
 	switch e := event.(type) {
 	case *SellerChanged:
 		s.Seller = e.Seller
+	case *EpochOpened:
+		s.Origin = e.Origin
 	case *RetentionSet:
 		s.Retention = e
 	case *Granted:

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"io"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -191,7 +192,8 @@ func TestABundleThatIsAlteredIsRefused(t *testing.T) {
 	}
 	stranger, _ := fixture(t)
 	otherList := list
-	otherList.Origin = "example.com/books/other"
+	otherList.Origin, otherList.Keys = "example.com/books/other", slices.Clone(list.Keys)
+	otherList.Keys[0].Origin = otherList.Origin
 	for name, c := range map[string]struct {
 		change func(b *Bundle)
 		want   error

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -55,6 +56,8 @@ func TestAnIndependentCheckerAgrees(t *testing.T) {
 	}
 	other := list
 	other.Serial, other.Origin = 2, "example.com/books/other"
+	other.Keys = slices.Clone(list.Keys)
+	other.Keys[0].Origin = other.Origin
 	otherKeys, err := other.Sign(key(7))
 	if err != nil {
 		t.Fatal(err)

@@ -15,8 +15,8 @@ import (
 // pageSuffix makes the key name and first line of pages from the origin.
 const pageSuffix = "/page"
 
-// Signer signs the pages and checkpoints of one log (one origin). It is safe for
-// concurrent use.
+// Signer signs the pages and checkpoints of one log under its newest origin. It is
+// safe for concurrent use.
 type Signer struct {
 	origin     string
 	verifier   *Verifier
@@ -27,8 +27,7 @@ type Signer struct {
 // Verifier checks them. It knows every key that the log has had, and takes each
 // at the sizes at which it counts. It is safe for concurrent use.
 type Verifier struct {
-	origin     string
-	ranges     []KeyRange
+	ranges     []KeyRange // each with its origin
 	page       checkKeys
 	checkpoint checkKeys
 }
@@ -37,6 +36,10 @@ type Verifier struct {
 // key has one, as ForEver makes it.
 type KeyRange struct {
 	Public ed25519.PublicKey
+	// Origin is the log's name in what the key signs; empty for that of the key
+	// before. Another one than before begins a new epoch of the log, as a restore
+	// does: what another copy of the log goes on to sign bears another name.
+	Origin string
 	// The key signs the pages from size From to size Until: MaxSize for the key
 	// that is in use.
 	From, Until uint64
@@ -73,29 +76,37 @@ func (v *Verifier) Signer(key ed25519.PrivateKey) (*Signer, error) {
 		return nil, fail(ErrKey, 0, "the private key is not that of the log's newest public key")
 	}
 	return &Signer{
-		origin:     v.origin,
+		origin:     v.Origin(),
 		verifier:   v,
 		page:       signKey{Verifier: v.page.newest().known, key: key},
 		checkpoint: signKey{Verifier: v.checkpoint.newest().known, key: key},
 	}, nil
 }
 
-// NewVerifier makes the verifier of a log from its origin and the keys that it
-// has had, oldest first: each begins where the one before ends, the first at
+// NewVerifier makes the verifier of a log from its first origin and the keys that
+// it has had, oldest first: each begins where the one before ends, the first at
 // size 0, and the last is in use.
 func NewVerifier(origin string, ranges ...KeyRange) (*Verifier, error) {
-	if err := checkOrigin(origin); err != nil {
-		return nil, err
-	}
 	if err := checkRanges(ranges); err != nil {
 		return nil, err
 	}
 	v := &Verifier{
-		origin: origin, ranges: ranges,
+		ranges:     slices.Clone(ranges),
 		page:       checkKeys{form: ErrForm, signature: ErrSignature},
 		checkpoint: checkKeys{form: ErrCheckpointForm, signature: ErrCheckpointSignature},
 	}
-	for _, r := range ranges {
+	for i := range v.ranges {
+		r := &v.ranges[i]
+		if r.Origin == "" {
+			r.Origin = origin
+		}
+		if err := checkOrigin(r.Origin); err != nil {
+			return nil, err
+		}
+		if r.Origin != origin && slices.ContainsFunc(v.ranges[:i], func(o KeyRange) bool { return o.Origin == r.Origin }) {
+			return nil, fail(ErrKey, 0, "the log comes back to its earlier origin %s", r.Origin)
+		}
+		origin = r.Origin
 		if err := v.page.add(origin+pageSuffix, r.Public); err != nil {
 			return nil, err
 		}
@@ -104,6 +115,20 @@ func NewVerifier(origin string, ranges ...KeyRange) (*Verifier, error) {
 		}
 	}
 	return v, nil
+}
+
+// Epoch is the epoch, from 1, in which the log has a position.
+func (v *Verifier) Epoch(position uint64) uint64 {
+	epoch := uint64(1)
+	for i, r := range v.ranges[1:] {
+		if position < r.From {
+			break
+		}
+		if r.Origin != v.ranges[i].Origin {
+			epoch++
+		}
+	}
+	return epoch
 }
 
 // checkRanges refuses ranges that overlap or leave sizes out.
@@ -152,10 +177,10 @@ func (s *Signer) Origin() string { return s.origin }
 // Verifier gives the verifier of what the signer signs.
 func (s *Signer) Verifier() *Verifier { return s.verifier }
 
-// Origin is the name of the log.
-func (v *Verifier) Origin() string { return v.origin }
+// Origin is the name of the log, the newest where it has had several.
+func (v *Verifier) Origin() string { return v.ranges[len(v.ranges)-1].Origin }
 
-// Ranges are the keys that the log has had, oldest first.
+// Ranges are the keys that the log has had, oldest first, each with its origin.
 func (v *Verifier) Ranges() []KeyRange { return slices.Clone(v.ranges) }
 
 // PublicKey is the Ed25519 key that is in use.

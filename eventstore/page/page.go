@@ -158,11 +158,12 @@ func (v *Verifier) Open(body []byte) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
-	h, oldSize, err := parsePageText(v.origin, text)
+	r := v.ranges[key]
+	h, oldSize, err := parsePageText(r.Origin, text)
 	if err != nil {
 		return Page{}, err
 	}
-	if r := v.ranges[key]; oldSize < r.From || h.Size > r.Until {
+	if oldSize < r.From || h.Size > r.Until {
 		return Page{}, fail(ErrKeyRange, h.Page, "leads from size %d to %d, and its key signs from %d to %d",
 			oldSize, h.Size, r.From, r.Until)
 	}

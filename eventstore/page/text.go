@@ -2,6 +2,7 @@ package page
 
 import (
 	"encoding/base64"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -101,10 +102,13 @@ func (v *Verifier) Checkpoint(signed []byte) (Head, error) {
 	if h.Size > MaxSize || h.Size == 0 && h.Root != EmptyRoot {
 		return Head{}, fail(ErrCheckpointForm, 0, "no log has size %d and root %v", h.Size, h.Root)
 	}
-	if treeText(v.origin, h) != n.Text {
+	sigs := slices.DeleteFunc(n.Sigs, func(sig note.Signature) bool {
+		return treeText(v.ranges[v.checkpoint.index(sig.Hash)].Origin, h) != n.Text
+	})
+	if len(sigs) == 0 {
 		return Head{}, fail(ErrCheckpointForm, 0, "the tree head is not of this log, or not in its one form")
 	}
-	if err := v.counts(n.Sigs, h); err != nil {
+	if err := v.counts(sigs, h); err != nil {
 		return Head{}, err
 	}
 	return h, nil

@@ -45,7 +45,7 @@ const (
 type KeyList struct {
 	// Identity is the identity's public key, in the note form.
 	Identity string
-	// Origin is the log's.
+	// Origin is the log's, the newest where it has had several.
 	Origin string
 	// Serial is one more than that of the list before.
 	Serial uint64
@@ -56,8 +56,13 @@ type KeyList struct {
 // text is what the identity signs.
 func (l KeyList) text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n%s%s\n%s%s\n%s%d\n", keyListMagic, identityStart, l.Identity, originStart, l.Origin, serialStart, l.Serial)
+	origin := l.Keys[0].Origin
+	fmt.Fprintf(&b, "%s\n%s%s\n%s%s\n%s%d\n", keyListMagic, identityStart, l.Identity, originStart, origin, serialStart, l.Serial)
 	for _, k := range l.Keys {
+		if k.Origin != origin {
+			origin = k.Origin
+			fmt.Fprintf(&b, "%s%s\n", originStart, origin)
+		}
 		fmt.Fprintf(&b, "%s%d %s %s %s\n", keyStart, k.From, sizeText(k.Until), sizeText(k.Counts),
 			base64.StdEncoding.EncodeToString(k.Public))
 	}
@@ -112,8 +117,15 @@ func (s noteSigner) Sign(msg []byte) ([]byte, error) { return ed25519.Sign(s.key
 
 // check refuses lists that no log can have.
 func (l KeyList) check() error {
-	if _, err := l.Verifier(); err != nil {
+	if slices.ContainsFunc(l.Keys, func(k page.KeyRange) bool { return k.Origin == "" }) {
+		return fail(ErrKeysForm, "a key without an origin")
+	}
+	verifier, err := l.Verifier()
+	if err != nil {
 		return fail(ErrKeysForm, "%v", err)
+	}
+	if verifier.Origin() != l.Origin {
+		return fail(ErrKeysForm, "origin %s, and the newest key is of %s", l.Origin, verifier.Origin())
 	}
 	if l.Serial == 0 || l.Serial > page.MaxSize {
 		return fail(ErrKeysForm, "serial %d", l.Serial)
@@ -168,7 +180,7 @@ func ParseKeyList(signed []byte) (KeyList, error) {
 // leaves one form to every list.
 func parseKeyText(text string) (KeyList, error) {
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
-	if len(lines) < 6 || len(lines) > 5+page.MaxKeys+maxWitnesses || lines[0] != keyListMagic {
+	if len(lines) < 6 || len(lines) > 5+2*page.MaxKeys+maxWitnesses || lines[0] != keyListMagic {
 		return KeyList{}, fail(ErrKeysForm, "not a %s", keyListMagic)
 	}
 	l := KeyList{Identity: strings.TrimPrefix(lines[1], identityStart), Origin: strings.TrimPrefix(lines[2], originStart)}
@@ -193,9 +205,12 @@ func parseKeyText(text string) (KeyList, error) {
 // line reads one line of a key, the quorum or a witness.
 func (l *KeyList) line(line string) (err error) {
 	switch {
+	case strings.HasPrefix(line, originStart):
+		l.Origin = strings.TrimPrefix(line, originStart)
 	case strings.HasPrefix(line, keyStart):
 		var k page.KeyRange
 		if k, err = parseRange(strings.TrimPrefix(line, keyStart)); err == nil {
+			k.Origin = l.Origin
 			l.Keys = append(l.Keys, k)
 		}
 	case strings.HasPrefix(line, quorumStart):
@@ -206,7 +221,7 @@ func (l *KeyList) line(line string) (err error) {
 			l.Witnesses.Keys = append(l.Witnesses.Keys, w)
 		}
 	default:
-		err = errors.New("neither a key, the quorum nor a witness")
+		err = errors.New("neither an origin, a key, the quorum nor a witness")
 	}
 	return err
 }
@@ -233,12 +248,13 @@ func parseRange(text string) (k page.KeyRange, err error) {
 func (l KeyList) Verifier() (*page.Verifier, error) { return page.NewVerifier(l.Origin, l.Keys...) }
 
 // Follow takes a newer list in place of one that is trusted: signed by the same
-// identity, for the same log, with every key that the old one has at the size
-// where it was. A closed key may count for less, never for more. The same list
+// identity, with every key that the old one has at the size where it was. A closed
+// key may count for less, never for more. A new epoch ends the keys before it
+// where it begins, and those that would have begun later are gone. The same list
 // again, or an older one, gives the trusted one.
 func (l KeyList) Follow(newer KeyList) (KeyList, error) {
-	if newer.Identity != l.Identity || newer.Origin != l.Origin {
-		return KeyList{}, fail(ErrKeysHistory, "it is %s's for %s, trusted is %s's for %s", newer.Identity, newer.Origin, l.Identity, l.Origin)
+	if newer.Identity != l.Identity {
+		return KeyList{}, fail(ErrKeysHistory, "it is of identity %s, trusted is %s", newer.Identity, l.Identity)
 	}
 	older, later := l, newer
 	if newer.Serial <= l.Serial {
@@ -247,17 +263,35 @@ func (l KeyList) Follow(newer KeyList) (KeyList, error) {
 	if older.Serial == later.Serial && older.text() != later.text() {
 		return KeyList{}, fail(ErrKeysHistory, "two lists have serial %d", l.Serial)
 	}
-	if len(later.Keys) < len(older.Keys) {
-		return KeyList{}, fail(ErrKeysHistory, "list %d has fewer keys than list %d", later.Serial, older.Serial)
+	end, knows := later.after(older.Origin)
+	if !knows {
+		return KeyList{}, fail(ErrKeysHistory, "list %d is of origin %s, which list %d does not go on from", older.Serial, older.Origin, later.Serial)
 	}
 	for i, was := range older.Keys {
-		is := later.Keys[i]
-		if !is.Public.Equal(was.Public) || is.From != was.From || is.Until > was.Until || is.Counts > was.Counts ||
-			was.Until != page.MaxSize && is.Until != was.Until {
+		if was.From > end {
+			break
+		}
+		if i == len(later.Keys) {
+			return KeyList{}, fail(ErrKeysHistory, "list %d has fewer keys than list %d", later.Serial, older.Serial)
+		}
+		is, until := later.Keys[i], min(was.Until, end)
+		if !is.Public.Equal(was.Public) || is.Origin != was.Origin || is.From != was.From || is.Until > until || is.Counts > was.Counts ||
+			was.Until != page.MaxSize && is.Until != until {
 			return KeyList{}, fail(ErrKeysHistory, "list %d changes key %d of list %d", later.Serial, i+1, older.Serial)
 		}
 	}
 	return later, nil
+}
+
+// after is the size at which an origin of the list gave way to the next, MaxSize
+// for the newest.
+func (l KeyList) after(origin string) (size uint64, known bool) {
+	for _, k := range l.Keys {
+		if k.Origin == origin {
+			size, known = k.Until, true
+		}
+	}
+	return size, known
 }
 
 // Rotate gives the list in which a new key signs from a size on. The old key's
@@ -269,7 +303,25 @@ func (l KeyList) Rotate(next ed25519.PublicKey, size, counts uint64) KeyList {
 	last := &l.Keys[len(l.Keys)-1]
 	last.Until, last.Counts = size, min(size, counts)
 	k := page.ForEver(next)
-	k.From = size
+	k.From, k.Origin = size, l.Origin
 	l.Keys = append(l.Keys, k)
+	return l
+}
+
+// Succeed gives the list with which a new epoch of the log goes on from a size,
+// under another origin and a new key. What the keys before signed beyond that size
+// counts no more.
+func (l KeyList) Succeed(origin string, next ed25519.PublicKey, size uint64) KeyList {
+	l.Serial++
+	var keys []page.KeyRange
+	for _, k := range l.Keys {
+		if k.From <= size {
+			k.Until, k.Counts = min(k.Until, size), min(k.Counts, size)
+			keys = append(keys, k)
+		}
+	}
+	k := page.ForEver(next)
+	k.From, k.Origin = size, origin
+	l.Keys, l.Origin = append(keys, k), origin
 	return l
 }

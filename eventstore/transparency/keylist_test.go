@@ -28,7 +28,7 @@ func testList(tb testing.TB) KeyList {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return KeyList{Identity: identity, Origin: testOrigin, Serial: 1, Keys: []page.KeyRange{page.ForEver(testPublic(1))}}
+	return KeyList{Identity: identity, Origin: testOrigin, Serial: 1, Keys: []page.KeyRange{{Public: testPublic(1), Origin: testOrigin, Until: page.MaxSize, Counts: page.MaxSize}}}
 }
 
 func witnessed(l KeyList) KeyList {
@@ -53,6 +53,7 @@ func TestKeyListVectors(t *testing.T) {
 	fourth := third.Rotate(testPublic(3), 250, 120)
 	for name, l := range map[string]KeyList{
 		"keys-first.txt": first, "keys-witnessed.txt": second, "keys-rotated.txt": third, "keys-compromised.txt": fourth,
+		"keys-succeeded.txt": fourth.Succeed(testOrigin+"/2", testPublic(4), 180),
 	} {
 		text := signed(t, l)
 		golden(t, name, text)
@@ -231,6 +232,45 @@ func TestWitnessKeysThatAreNone(t *testing.T) {
 	for _, bad := range []string{"", "w", good + "=", " " + good, log, strings.ToUpper(good), strings.Replace(good, "w+", "+", 1)} {
 		if _, err := ParseWitnessKey(bad); !errors.Is(err, ErrCosignature) {
 			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+// A list of a new epoch is followed from one of before, whatever came after the
+// size where the epoch begins; a list of another epoch is not.
+func TestAKeyListFollowsANewEpoch(t *testing.T) {
+	first := testList(t)
+	rotated := first.Rotate(testPublic(2), 100, 100)
+	next := testOrigin + "/2"
+	before, after := rotated.Succeed(next, testPublic(4), 60), rotated.Succeed(next, testPublic(4), 160)
+	if len(before.Keys) != 2 || len(after.Keys) != 3 || before.Origin != next || before.Keys[0].Counts != 60 {
+		t.Fatalf("%+v, %+v", before, after)
+	}
+	for name, c := range map[string]struct{ trusted, given KeyList }{
+		"from the beginning": {first, after}, "with its keys": {rotated, after}, "before the rotation": {rotated, before},
+		"before it, from the beginning": {first, before}, "an older list": {after, rotated},
+		"a rotation in the new epoch": {rotated, after.Rotate(testPublic(5), 300, 300)},
+	} {
+		newer := c.given
+		if c.trusted.Serial > newer.Serial {
+			newer = c.trusted
+		}
+		if got, err := c.trusted.Follow(c.given); err != nil || got.text() != newer.text() {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	twin := rotated.Succeed(testOrigin+"/2-twin", testPublic(6), 160)
+	longer := twin.Rotate(testPublic(7), 400, 400)
+	went := rotated.Rotate(testPublic(3), 200, 200).Rotate(testPublic(8), 300, 300) // the old book went on
+	changed := after
+	changed.Serial, changed.Keys = 9, append([]page.KeyRange{}, after.Keys...)
+	changed.Keys[1].Until, changed.Keys[2].From = 170, 170
+	for name, c := range map[string]struct{ trusted, given KeyList }{
+		"a twin": {after, twin}, "a twin with more": {after, longer}, "the old book going on": {after, went},
+		"an epoch that begins elsewhere": {after, changed},
+	} {
+		if _, err := c.trusted.Follow(c.given); !errors.Is(err, ErrKeysHistory) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -77,7 +77,7 @@ func keyList(t *testing.T, identity byte, change func(transparency.KeyList) tran
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := transparency.KeyList{Identity: vkey, Origin: origin, Serial: 1, Keys: []page.KeyRange{page.ForEver(public(1))}}
+	l := transparency.KeyList{Identity: vkey, Origin: origin, Serial: 1, Keys: []page.KeyRange{{Public: public(1), Origin: origin, Until: page.MaxSize, Counts: page.MaxSize}}}
 	signed, err := change(l).Sign(key(identity))
 	if err != nil {
 		t.Fatal(err)

@@ -29,14 +29,15 @@ type Keys interface {
 // Codec seals and opens the commits of one book. It is safe for concurrent use.
 type Codec struct {
 	book   uuid.UUID
-	epoch  uint64
+	epoch  func(position uint64) uint64
 	keys   Keys
 	digest []byte
 	erasures
 }
 
-// NewCodec makes a codec. digestKey, 32 bytes, keys the digests of commands.
-func NewCodec(book uuid.UUID, epoch uint64, keys Keys, digestKey []byte) *Codec {
+// NewCodec makes a codec. epoch tells the log epoch of a position; digestKey, 32
+// bytes, keys the digests of commands.
+func NewCodec(book uuid.UUID, epoch func(position uint64) uint64, keys Keys, digestKey []byte) *Codec {
 	return &Codec{book: book, epoch: epoch, keys: keys, digest: digestKey}
 }
 

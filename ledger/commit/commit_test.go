@@ -55,8 +55,11 @@ func newFixture(t testing.TB) fixture {
 		t.Fatal(err)
 	}
 	book := given.ID("book")
-	return fixture{ring, NewCodec(book, 1, ring, key), book, ada, facts}
+	return fixture{ring, NewCodec(book, inEpoch(1), ring, key), book, ada, facts}
 }
+
+// inEpoch is the epoch of every position.
+func inEpoch(epoch uint64) func(uint64) uint64 { return func(uint64) uint64 { return epoch } }
 
 // entered is the commit of an invoice for Ada.
 func (f fixture) entered(t testing.TB) Commit {
@@ -188,11 +191,11 @@ func TestAMissingKey(t *testing.T) {
 	if _, err := other.codec.Open(stored); err == nil {
 		t.Error("opened with another ring")
 	}
-	strange := NewCodec(uuid.Must(uuid.NewV7()), 1, f.ring, f.codec.digest)
+	strange := NewCodec(uuid.Must(uuid.NewV7()), inEpoch(1), f.ring, f.codec.digest)
 	if _, err := strange.Open(stored); !errors.Is(err, ErrForm) {
 		t.Errorf("opened as another book's: %v", err)
 	}
-	epoch := NewCodec(f.book, 2, f.ring, f.codec.digest)
+	epoch := NewCodec(f.book, inEpoch(2), f.ring, f.codec.digest)
 	if _, err := epoch.Open(stored); !errors.Is(err, ErrForm) {
 		t.Errorf("opened as another epoch's: %v", err)
 	}

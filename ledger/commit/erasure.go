@@ -123,7 +123,7 @@ func (c *Codec) saysErased(stored []byte, position uint64, subject uuid.UUID) er
 	says := slices.ContainsFunc(h.Events, func(e seal.Event) bool {
 		return e.Type == (*customer.KeyDestroyed)(nil).EventType() && e.Stream.Kind == string(domain.KindCustomer) && e.Stream.ID == subject
 	})
-	if h.Book != c.book || h.Epoch != c.epoch || h.Position != position || !says {
+	if h.Book != c.book || h.Epoch != c.epoch(position) || h.Position != position || !says {
 		return fmt.Errorf("position %d of the log erases no such customer", position)
 	}
 	return nil

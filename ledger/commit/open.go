@@ -26,7 +26,7 @@ func (c *Codec) Open(stored []byte) (Commit, error) {
 		return Commit{}, err
 	}
 	h := sealed.Header
-	if h.Book != c.book || h.Epoch != c.epoch {
+	if h.Book != c.book || h.Epoch != c.epoch(h.Position) {
 		return Commit{}, fmt.Errorf("%w: it names book %s, epoch %d", ErrForm, h.Book, h.Epoch)
 	}
 	held, err := c.contents(sealed)

@@ -87,7 +87,7 @@ func (b *batch) act(p place, page uint64) {
 
 func (b *batch) foldEvent(p place) error {
 	switch e := p.event.Event.(type) {
-	case *book.Opened, *book.SellerChanged, *book.Granted, *book.Revoked, *book.RetentionSet:
+	case *book.Opened, *book.SellerChanged, *book.EpochOpened, *book.Granted, *book.Revoked, *book.RetentionSet:
 		return b.foldBook(p)
 	case *series.Configured, *series.Drawn:
 		return b.foldSeries(p)
@@ -145,6 +145,8 @@ func (b *batch) foldBook(p place) error {
 			return err
 		}
 		return b.exec(`UPDATE books SET seller = $1 WHERE id = $2`, string(seller), p.event.Stream.ID[:])
+	case *book.EpochOpened:
+		return b.exec(`UPDATE books SET origin = $1 WHERE id = $2`, e.Origin, p.event.Stream.ID[:])
 	case *book.Granted:
 		return b.w.Put(b.ctx, rolesTable, []any{e.Principal, string(e.Role), p.recorded()}, true)
 	case *book.Revoked:

@@ -117,7 +117,10 @@ def read_keys(data):
         kind, _, rest = line.partition(" ")
         if kind == "key" and keys["quorum"] is None:
             start, until, counts, public = rest.split(" ")
-            keys["keys"].append((size(start), size(until), size(counts), unbase64(public)))
+            keys["keys"].append((size(start), size(until), size(counts), unbase64(public), keys["origin"]))
+        elif kind == "origin" and keys["quorum"] is None:
+            need(keys["keys"] and rest not in [key[4] for key in keys["keys"]], "an origin that is none of a new epoch")
+            keys["origin"] = rest
         elif kind == "quorum" and keys["quorum"] is None:
             keys["quorum"] = size(rest)
         elif kind == "witness" and keys["quorum"] is not None:
@@ -125,10 +128,11 @@ def read_keys(data):
         else:
             raise Refused("a line that is none of a list of keys")
     due = 0
-    for start, until, counts, public in keys["keys"]:
+    for start, until, counts, public, _ in keys["keys"]:
         need(start == due and start <= until and counts <= until and len(public) == 32, "ranges of keys do not follow one another")
         due = until
-    need(keys["keys"] and due == OPEN_END and keys["keys"][-1][2] == OPEN_END, "no key is in use")
+    need(keys["keys"] and keys["keys"][-1][4] == keys["origin"], "an origin without a key")
+    need(due == OPEN_END and keys["keys"][-1][2] == OPEN_END, "no key is in use")
     need((keys["quorum"] == 0) == (not keys["witnesses"]) and keys["quorum"] <= len(keys["witnesses"]), "a quorum that cannot be")
     name, public = named_key(keys["identity"], 1)
     need(len(signatures) == 1 and signatures[0][:2] == (name, key_hash(name, 1, public)), "not signed by its identity")
@@ -138,13 +142,18 @@ def read_keys(data):
 
 def follow(trusted, given):
     """The newer of two lists, if one goes on from the other."""
-    need((trusted["identity"], trusted["origin"]) == (given["identity"], given["origin"]), "another book's list of keys")
+    need(trusted["identity"] == given["identity"], "another book's list of keys")
     older, newer = sorted((trusted, given), key=lambda k: k["serial"])
     need(older["serial"] != newer["serial"] or older == newer, "two lists of one serial")
-    need(len(newer["keys"]) >= len(older["keys"]), "a list with fewer keys")
-    for was, now in zip(older["keys"], newer["keys"]):
-        need(was[0] == now[0] and was[3] == now[3] and now[1] <= was[1] and now[2] <= was[2], "a list that changes a key")
-        need(was[1] == OPEN_END or was[1] == now[1], "a list that moves the end of a key")
+    ends = [key[1] for key in newer["keys"] if key[4] == older["origin"]]
+    need(ends, "a list of another epoch")
+    end = ends[-1]
+    kept = [was for was in older["keys"] if was[0] <= end]
+    need(len(newer["keys"]) >= len(kept), "a list with fewer keys")
+    for was, now in zip(kept, newer["keys"]):
+        until = min(was[1], end)
+        need((was[0], was[3], was[4]) == (now[0], now[3], now[4]) and now[1] <= until and now[2] <= was[2], "a list that changes a key")
+        need(was[1] == OPEN_END or until == now[1], "a list that moves the end of a key")
     return newer
 
 
@@ -152,13 +161,13 @@ def read_checkpoint(data, keys):
     """Size and root of a checkpoint, and the times of cosignatures."""
     text, signatures = cut_note(data)
     lines = text[:-1].split("\n")
-    need(len(lines) == 3 and lines[0] == keys["origin"], "a checkpoint of another log")
+    need(len(lines) == 3 and lines[0] in [key[4] for key in keys["keys"]], "a checkpoint of another log")
     n, root = size(lines[1]), unbase64(lines[2])
     need(len(root) == 32 and n < OPEN_END, "not a tree head")
     counts, times = False, {}
     for name, short, signature in signatures:
-        for start, _, last, public in keys["keys"]:
-            if (name, short) == (keys["origin"], key_hash(name, 1, public)):
+        for start, _, last, public, origin in keys["keys"]:
+            if origin == lines[0] and (name, short) == (origin, key_hash(name, 1, public)):
                 need(holds(public, text.encode(), signature), "the log's signature does not hold")
                 counts = counts or start <= n <= last
         for witness, public in keys["witnesses"]:

@@ -135,7 +135,7 @@ func testSettings(t *testing.T, e Engine) {
 	seller := given.Seller()
 	seller.City = "York"
 	same(t, "book", []any{got.ID, got.Currency, got.Origin, got.Seller, got.Opened},
-		[]any{b.ID, "GBP", "acme.example/book", seller, given.Now})
+		[]any{b.ID, "GBP", "acme.example/book/2", seller, given.Now})
 	roles := map[string]string{}
 	for _, r := range got.Roles {
 		roles[r.Principal] = string(r.Role)
@@ -152,7 +152,7 @@ func testSettings(t *testing.T, e Engine) {
 	same(t, "credit notes", []any{all[1].Kind, all[1].LastNumber, len(all[1].Counters)}, []any{series.Credit, "", 0})
 }
 
-// changedBook has changed its seller, roles and series.
+// changedBook has changed its seller, roles, series and the name of its log.
 func changedBook(t *testing.T) *given.Book {
 	t.Helper()
 	b := bookOf(t, "ada")
@@ -164,6 +164,10 @@ func changedBook(t *testing.T) *given.Book {
 	seller := given.Seller()
 	seller.City = "York"
 	b.Take(t, &book.ChangeSeller{Book: b.ID, Seller: seller})
+	b.Take(t, &book.OpenEpoch{
+		Book: b.ID, Origin: "acme.example/book/2", Reason: "the disk died",
+		Follows: book.Checkpoint{Origin: "acme.example/book", Size: uint64(len(b.Log)), Root: make([]byte, 32)},
+	})
 	b.Take(t, &book.Grant{Book: b.ID, Principal: "bob", Role: "clerk"})
 	b.Take(t, &book.Grant{Book: b.ID, Principal: "eve", Role: "clerk"})
 	b.Take(t, &book.Grant{Book: b.ID, Principal: "eve", Role: "auditor"})

@@ -1,0 +1,53 @@
+package book
+
+import (
+	"crypto/sha256"
+
+	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/field"
+)
+
+// Validate checks the form of the command.
+func (c *OpenEpoch) Validate() error {
+	if field.Blank(c.Reason) {
+		return domain.Refuse("reason-missing", "a new epoch of the log needs a reason")
+	}
+	if err := field.Line("reason", c.Reason, field.MaxName); err != nil {
+		return err
+	}
+	if c.Origin == "" || c.Origin == c.Follows.Origin {
+		return domain.Refuse("invalid-epoch", "the new epoch of the log needs a name of its own")
+	}
+	if err := field.Line("origin", c.Origin, field.MaxName); err != nil {
+		return err
+	}
+	if err := c.Follows.validate(); err != nil {
+		return err
+	}
+	if c.Lost == nil {
+		return nil
+	}
+	if c.Lost.Size <= c.Follows.Size {
+		return domain.Refuse("invalid-epoch", "size %d of the log is not lost where size %d was brought back", c.Lost.Size, c.Follows.Size)
+	}
+	return c.Lost.validate()
+}
+
+func (c Checkpoint) validate() error {
+	if c.Origin == "" || c.Size == 0 || len(c.Root) != sha256.Size {
+		return domain.Refuse("invalid-epoch", "a state of the log needs its name, a size and a root of %d bytes", sha256.Size)
+	}
+	return field.Line("origin", c.Origin, field.MaxName)
+}
+
+// Decide implements domain.Command.
+func (c *OpenEpoch) Decide(s domain.States, m domain.Moment) ([]domain.Change, error) {
+	state, err := settings(s, m, c.Book)
+	if err != nil {
+		return nil, err
+	}
+	if state.Origin != "" && state.Origin != c.Follows.Origin {
+		return nil, domain.Refuse("invalid-epoch", "the book's log is %s, and not %s", state.Origin, c.Follows.Origin)
+	}
+	return one(c, &EpochOpened{Origin: c.Origin, Follows: c.Follows, Lost: c.Lost, Reason: c.Reason}), nil
+}
