@@ -16,6 +16,8 @@ import (
 // Pages are numbered from 1 without gaps, in the order in which they became
 // durable. A page is whole or absent, and never changes.
 type Store interface {
+	Reader
+
 	// Append stores body as page after+1, provided that after is the number of
 	// the last page: the fence. The fence compares numbers, not content, so a
 	// caller may append only where it knows the content of page after, because
@@ -36,21 +38,10 @@ type Store interface {
 	// afterwards.
 	Append(ctx context.Context, after uint64, body []byte) error
 
-	// Read yields the pages from first to last (both included) in order, and
-	// ends early, without an error, where the log ends. Numbers below 1 or
-	// above the end are allowed. A page that should be there and is not, or
-	// any other failure, is yielded as an error and ends the sequence: a gap
-	// is never skipped.
-	Read(ctx context.Context, first, last uint64) iter.Seq2[Page, error]
-
 	// Follow yields the pages from first on in order, then waits for new ones.
 	// It goes on over Recover, and waits while a server is away; it ends with
 	// the context's error, with ErrClosed, or with what no waiting mends.
 	Follow(ctx context.Context, first uint64) iter.Seq2[Page, error]
-
-	// Last is the number of the newest page, 0 in an empty log, asked from the
-	// node that appends go to.
-	Last(ctx context.Context) (uint64, error)
 
 	// MaxPage is the largest body, in bytes, that Append takes.
 	MaxPage() int
@@ -63,6 +54,20 @@ type Store interface {
 
 	// Close releases the store. Appends under way end with ErrUnclear.
 	Close() error
+}
+
+// Reader is a log that can be read.
+type Reader interface {
+	// Read yields the pages from first to last (both included) in order, and
+	// ends early, without an error, where the log ends. Numbers below 1 or
+	// above the end are allowed. A page that should be there and is not, or
+	// any other failure, is yielded as an error and ends the sequence: a gap
+	// is never skipped.
+	Read(ctx context.Context, first, last uint64) iter.Seq2[Page, error]
+
+	// Last is the number of the newest page, 0 in an empty log, asked from the
+	// node that appends go to.
+	Last(ctx context.Context) (uint64, error)
 }
 
 // Page is one stored message of the log.

@@ -65,6 +65,8 @@ type Info struct {
 	Key     string    `json:"key"` // the first public key of the log's epoch, as a note verifier key
 	Created time.Time `json:"created"`
 	KeyFile string    `json:"key_file,omitempty"` // where the root key is, if it is a file
+	// ReadOnly is a copy that takes no commands.
+	ReadOnly bool `json:"read_only,omitempty"`
 	// Identity is the public key that signs the list of the log's keys; empty in a
 	// book of before there was one.
 	Identity string `json:"identity,omitempty"`

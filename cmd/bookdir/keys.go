@@ -62,6 +62,11 @@ func (i *Info) readKeys(dir string) error {
 	if err != nil {
 		return fmt.Errorf("bookdir: %w", err)
 	}
+	return i.takeKeys(signed)
+}
+
+// takeKeys takes a signed list of keys, which must be the book's.
+func (i *Info) takeKeys(signed []byte) error {
 	list, err := transparency.ParseKeyList(signed)
 	if err != nil {
 		return err
@@ -167,6 +172,9 @@ func (l *link) signer(ring *keyring.Ring) (*page.Signer, error) {
 	verifier, err := l.info.Verifier()
 	if err != nil {
 		return nil, err
+	}
+	if l.info.ReadOnly {
+		return verifier.Silent(), nil
 	}
 	for _, name := range []string{signingKey, nextKey} {
 		seed, err := named(ring, name)

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/eventstore"
 	"github.com/daybook-ledger/daybook/eventstore/head"
 	"github.com/daybook-ledger/daybook/eventstore/jetstream"
@@ -166,12 +167,11 @@ func hold(ctx context.Context, dir string, info Info, o Options) (_ *link, err e
 		return nil, err
 	}
 	l.ledger = writer
-	if err := l.certified(); err != nil {
-		return nil, err
-	}
 	l.head = func() (page.Head, error) { return writer.Durable(), nil }
 	l.scrub(signer.Verifier())
-	if err := l.cosign(writer); err != nil {
+	if l.info.ReadOnly {
+		l.ledger = readOnly{writer}
+	} else if err := l.goesOn(writer); err != nil {
 		return nil, err
 	}
 	transport, err := named(l.keys, transportKey)
@@ -185,6 +185,29 @@ func hold(ctx context.Context, dir string, info Info, o Options) (_ *link, err e
 	}
 	l.onClose(func(context.Context) error { return commands.Close() })
 	return l, l.announce(server.ClientURL(), seed)
+}
+
+// goesOn starts what a book has that takes commands.
+func (l *link) goesOn(writer *ledger.Writer) error {
+	if err := l.certified(); err != nil {
+		return err
+	}
+	l.backups()
+	return l.cosign(writer)
+}
+
+// readOnly is a book that takes no commands.
+type readOnly struct{ *ledger.Writer }
+
+func (r readOnly) Submit(context.Context, ledger.Envelope) func() (ledger.Receipt, error) {
+	return func() (ledger.Receipt, error) {
+		return ledger.Receipt{}, domain.Refuse("read-only", "this copy of the book was restored to be read only").
+			WithHint("give the command to the book itself, or restore it without --read-only")
+	}
+}
+
+func (r readOnly) Do(ctx context.Context, e ledger.Envelope) (ledger.Receipt, error) {
+	return r.Submit(ctx, e)()
 }
 
 // unlock opens the ring, and checks that it is this book's.

@@ -156,7 +156,7 @@ func serverOptions(c Config, u users, port int) (*server.Options, error) {
 	o.JetStream = true
 	o.DisableJetStreamBanner = true
 	o.StoreDir = c.Dir
-	o.SyncAlways = true
+	o.SyncAlways = !c.Bulk
 	o.JetStreamMaxMemory = memoryStore
 	o.JetStreamMaxStore = fileStore
 	return o, nil

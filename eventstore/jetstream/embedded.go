@@ -30,6 +30,9 @@ type Config struct {
 	// Seed lets other processes on this machine read the log and send requests
 	// to this one (DialReader). Without a seed, nobody can connect.
 	Seed []byte
+	// Bulk makes pages durable only with Shutdown, all at once: for a log that is
+	// being brought back, and is no book's before that.
+	Bulk bool
 	// DontListen keeps the server from listening even where there is a seed.
 	DontListen bool
 	// Log hears what the server has to say. Nil: nobody does.
@@ -232,6 +235,11 @@ func (e *Embedded) Shutdown() error {
 	defer func() { _ = e.lock.Close() }()
 	if !ran {
 		return errors.New("eventstore: shut the server down: it was not running")
+	}
+	if e.config.Bulk {
+		if err := syncAll(e.config.Dir); err != nil {
+			return fmt.Errorf("eventstore: shut the server down: %w", err)
+		}
 	}
 	if err := clearMarker(e.config.Dir); err != nil {
 		return fmt.Errorf("eventstore: shut the server down: %w", err)

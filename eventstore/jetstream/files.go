@@ -105,6 +105,16 @@ func listBlocks(dir string) ([]int, error) {
 	return blocks, nil
 }
 
+// syncAll makes every file and every name below a folder durable.
+func syncAll(dir string) error {
+	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && (entry.IsDir() || entry.Type().IsRegular()) {
+			err = syncDir(path)
+		}
+		return err
+	})
+}
+
 // syncDir makes the names in a folder durable.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)

@@ -90,8 +90,8 @@ func (r *Ring) create(root Root) (err error) {
 		return err
 	}
 	return withLock(r.path, true, func() error {
-		if _, err := os.Lstat(r.path); !errors.Is(err, fs.ErrNotExist) {
-			return errors.Join(ErrExists, err)
+		if err := r.absent(); err != nil {
+			return err
 		}
 		encoded, keys, err := h.encode(r.root, r.opts.rand)
 		if err != nil {
@@ -109,6 +109,14 @@ func (r *Ring) create(root Root) (err error) {
 		}
 		return r.adopt(file, h, keys)
 	})
+}
+
+// absent refuses to make a ring where there is a file already.
+func (r *Ring) absent() error {
+	if _, err := os.Lstat(r.path); !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(ErrExists, err)
+	}
+	return nil
 }
 
 // newRoot gives h a new salt and the root's parameters, and makes the root key.

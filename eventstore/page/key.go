@@ -83,6 +83,15 @@ func (v *Verifier) Signer(key ed25519.PrivateKey) (*Signer, error) {
 	}, nil
 }
 
+// Silent is a signer of the log that has no key: whatever it is to sign is
+// ErrKey. It is for a copy of the log that must not go on.
+func (v *Verifier) Silent() *Signer {
+	return &Signer{
+		origin: v.Origin(), verifier: v,
+		page: signKey{Verifier: v.page.newest().known}, checkpoint: signKey{Verifier: v.checkpoint.newest().known},
+	}
+}
+
 // NewVerifier makes the verifier of a log from its first origin and the keys that
 // it has had, oldest first: each begins where the one before ends, the first at
 // size 0, and the last is in use.
@@ -218,7 +227,12 @@ type signKey struct {
 }
 
 // Sign implements note.Signer.
-func (k signKey) Sign(msg []byte) ([]byte, error) { return ed25519.Sign(k.key, msg), nil }
+func (k signKey) Sign(msg []byte) ([]byte, error) {
+	if k.key == nil {
+		return nil, fail(ErrKey, 0, "this copy of the log has no signing key")
+	}
+	return ed25519.Sign(k.key, msg), nil
+}
 
 func (k signKey) sign(text string) ([]byte, error) {
 	return note.Sign(&note.Note{Text: text}, k)

@@ -56,7 +56,7 @@ type pageFeed struct {
 // openPages starts reading the pages after o.From up to last. The feed ends at the end of the
 // log, at an error after which no reading on makes sense (the last job then
 // holds it), and with the context.
-func openPages(ctx context.Context, store eventstore.Store, v *page.Verifier, o Options, last uint64) *pageFeed {
+func openPages(ctx context.Context, store eventstore.Reader, v *page.Verifier, o Options, last uint64) *pageFeed {
 	cores := runtime.GOMAXPROCS(0)
 	// The buffer is all that holds pages: at most cores+2 beside those in hand.
 	f := &pageFeed{ordered: make(chan *job, cores+2), open: make(chan *job)}
@@ -82,7 +82,7 @@ func openPages(ctx context.Context, store eventstore.Store, v *page.Verifier, o 
 
 // read feeds the pages from first on. It gives the page to go on from after a
 // gap, if there is one to go on from.
-func (f *pageFeed) read(ctx context.Context, store eventstore.Store, first, last uint64) (next uint64, again bool) {
+func (f *pageFeed) read(ctx context.Context, store eventstore.Reader, first, last uint64) (next uint64, again bool) {
 	next = first
 	for stored, err := range store.Read(ctx, first, last) {
 		if err != nil {

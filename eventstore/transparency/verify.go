@@ -117,7 +117,7 @@ type Report struct {
 // goes on where it can: signatures and order of later pages stay certain, and
 // roots are again once one fits. An error means that the log could not be read,
 // and that the report is not the whole truth.
-func Verify(ctx context.Context, store eventstore.Store, v *page.Verifier, o Options) (Report, error) {
+func Verify(ctx context.Context, store eventstore.Reader, v *page.Verifier, o Options) (Report, error) {
 	last, err := store.Last(ctx)
 	if err != nil {
 		return Report{}, fmt.Errorf("transparency: verify: %w", err)

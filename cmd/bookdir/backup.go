@@ -1,0 +1,332 @@
+package bookdir
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+	"golang.org/x/sys/unix"
+
+	"github.com/daybook-ledger/daybook/eventstore"
+	"github.com/daybook-ledger/daybook/eventstore/archive"
+	"github.com/daybook-ledger/daybook/eventstore/page"
+)
+
+// Errors of archives that callers branch on, besides those of package archive.
+var (
+	// ErrNoArchive means that the book was not told where its archive is.
+	ErrNoArchive = errors.New("bookdir: the book has no archive yet")
+	// ErrRecipientsChanged means that an archive was begun for others.
+	ErrRecipientsChanged = errors.New("bookdir: the archive was begun for other recipients")
+	// ErrTwin means that another copy of the book writes to the archive.
+	ErrTwin = errors.New("bookdir: the archive holds what is not in this book's log")
+)
+
+// Archive is where a book's archive is, who can read it, and how far it reaches.
+type Archive struct {
+	// To names the place, as archive.Open reads it.
+	To string `json:"to"`
+	// Recipients are those of age.
+	Recipients []string `json:"recipients"`
+	// Every is how often an open book writes to it, in nanoseconds; 0 for never.
+	Every time.Duration `json:"every,omitempty"`
+
+	// Origin is the log whose pages were archived, up to the head.
+	Origin string    `json:"origin,omitempty"`
+	Page   uint64    `json:"page"`
+	Size   uint64    `json:"size"`
+	Root   tlog.Hash `json:"root"`
+	// At is when everything that was acknowledged by then was archived.
+	At time.Time `json:"at,omitzero"`
+	// Written are the digests of what was replaced last.
+	Written []byte `json:"written,omitempty"`
+}
+
+func (a Archive) head() page.Head { return page.Head{Page: a.Page, Size: a.Size, Root: a.Root} }
+
+func archivePath(dir string) string { return filepath.Join(dir, "archive.json") }
+
+// ReadArchive reads where a book's archive is. ErrNoArchive.
+func ReadArchive(dir string) (Archive, error) {
+	data, err := os.ReadFile(archivePath(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Archive{}, ErrNoArchive
+	}
+	if err != nil {
+		return Archive{}, fmt.Errorf("bookdir: %w", err)
+	}
+	var a Archive
+	if err := json.Unmarshal(data, &a); err != nil {
+		return Archive{}, fmt.Errorf("bookdir: %s: %w", archivePath(dir), err)
+	}
+	return a, nil
+}
+
+func (a Archive) write(dir string) error {
+	data, err := json.MarshalIndent(a, "", "  ")
+	if err != nil {
+		return fmt.Errorf("bookdir: %w", err)
+	}
+	return writeDurably(archivePath(dir), append(data, '\n'), 0o600)
+}
+
+// archivedBook is what an archive says in clear of the book.
+type archivedBook struct {
+	Book      Info   `json:"book"`
+	Witnesses Places `json:"witnesses,omitempty"`
+}
+
+// ArchiveTo says where the book's archive is to be. What was archived in the same
+// place before is gone on from; it must be for the same recipients.
+func (b *Book) ArchiveTo(to string, recipients []string, every time.Duration) error {
+	if _, err := archive.ParseRecipients(recipients); err != nil {
+		return err
+	}
+	unlock, err := lockArchive(b.Dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	was, err := ReadArchive(b.Dir)
+	if err != nil && !errors.Is(err, ErrNoArchive) {
+		return err
+	}
+	next := Archive{To: to, Recipients: recipients, Every: every}
+	if was.To == to {
+		if !slices.Equal(was.Recipients, recipients) {
+			return fmt.Errorf("%w: %s", ErrRecipientsChanged, to)
+		}
+		next = was
+		next.Every = every
+	}
+	return next.write(b.Dir)
+}
+
+// Archived is what a backup did.
+type Archived struct {
+	Archive
+	// Pages is how many pages it wrote.
+	Pages uint64
+}
+
+// Backup writes to the archive what it lacks of what was acknowledged up to now:
+// first the key ring, then pages. What was interrupted is gone on with. Another
+// backup under way is waited for.
+func (b *Book) Backup(ctx context.Context, progress func(done, of uint64)) (Archived, error) {
+	return b.current().backup(ctx, progress)
+}
+
+func (l *link) backup(ctx context.Context, progress func(done, of uint64)) (_ Archived, err error) {
+	unlock, err := lockArchive(l.dir)
+	if err != nil {
+		return Archived{}, err
+	}
+	defer unlock()
+	a, err := ReadArchive(l.dir)
+	if err != nil {
+		return Archived{}, err
+	}
+	r := &backup{link: l, archive: a, begun: l.options.Clock.Now().UTC()}
+	if r.writer.Place, err = archive.Open(a.To); err != nil {
+		return Archived{}, err
+	}
+	if r.writer.To, err = archive.ParseRecipients(a.Recipients); err != nil {
+		return Archived{}, err
+	}
+	return r.run(ctx, progress)
+}
+
+// backup is one under way.
+type backup struct {
+	link    *link
+	archive Archive
+	writer  archive.Writer
+	begun   time.Time
+}
+
+func (r *backup) run(ctx context.Context, progress func(done, of uint64)) (Archived, error) {
+	l := r.link
+	verifier, err := l.info.Verifier()
+	if err != nil {
+		return Archived{}, err
+	}
+	if l.info.list == nil {
+		return Archived{}, ErrNoList
+	}
+	r.writer.Origin = l.info.Origin
+	if r.archive.Origin != l.info.Origin {
+		r.archive.Origin = l.info.Origin
+		r.archive.Page, r.archive.Size, r.archive.Root, r.archive.Written = 0, 0, page.EmptyRoot, nil
+	}
+	if err := r.resume(ctx, verifier); err != nil {
+		return Archived{}, err
+	}
+	// The head first: the ring has every key that the pages up to there use, and
+	// the list every key that signed them.
+	to, err := l.head()
+	if err != nil {
+		return Archived{}, err
+	}
+	from := r.archive.head()
+	if err := r.replace(ctx); err != nil {
+		return Archived{}, err
+	}
+	if to.Page > from.Page {
+		checkpoint, err := l.signs.Checkpoint(to)
+		if err != nil {
+			return Archived{}, err
+		}
+		err = r.writer.Pages(ctx, l.store, verifier, from, to, checkpoint, func(h page.Head) error {
+			if progress != nil {
+				progress(h.Page-from.Page, to.Page-from.Page)
+			}
+			return r.reached(h)
+		})
+		if err != nil {
+			return Archived{}, err
+		}
+	}
+	r.archive.At = r.begun
+	return Archived{r.archive, to.Page - from.Page}, r.archive.write(l.dir)
+}
+
+// reached remembers how far the archive reaches.
+func (r *backup) reached(h page.Head) error {
+	r.archive.Page, r.archive.Size, r.archive.Root = h.Page, h.Size, h.Root
+	return r.archive.write(r.link.dir)
+}
+
+// resume looks for segments that go on from where the archive is known to reach:
+// those of a backup that was cut short, or of before the folder forgot. Anything
+// else there was written by another copy of the book.
+func (r *backup) resume(ctx context.Context, v *page.Verifier) error {
+	all, err := r.writer.Segments(ctx)
+	if errors.Is(err, archive.ErrDenied) {
+		return nil // a place that can only be written to
+	}
+	if err != nil {
+		return err
+	}
+	log := &Log{Info: r.link.info, Store: r.link.store, Verifier: v}
+	for _, s := range all {
+		if s.Last <= r.archive.Page {
+			continue
+		}
+		at, err := log.Head(ctx, s.Last)
+		if errors.Is(err, eventstore.ErrGap) || err == nil && !s.Ends(at) {
+			return fmt.Errorf("%w: %s in %s", ErrTwin, s.Name(), r.writer.Place)
+		}
+		if err != nil {
+			return err
+		}
+		if s.First <= r.archive.Page+1 {
+			if err := r.reached(at); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// replace writes what is in clear and the key ring, where they are not what was
+// written last.
+func (r *backup) replace(ctx context.Context) error {
+	l := r.link
+	info := l.info
+	info.KeyFile = ""
+	places, err := ReadPlaces(l.dir)
+	if err != nil {
+		return err
+	}
+	public, err := json.MarshalIndent(archivedBook{info, places}, "", "  ")
+	if err != nil {
+		return fmt.Errorf("bookdir: %w", err)
+	}
+	copied, err := l.keys.Copy()
+	if err != nil {
+		return err
+	}
+	defer clear(copied.Root)
+	sum := sha256.New()
+	for _, part := range [][]byte{public, info.signed, copied.File} {
+		digest := sha256.Sum256(part)
+		sum.Write(digest[:])
+	}
+	written := sum.Sum(nil)
+	if bytes.Equal(written, r.archive.Written) {
+		return nil
+	}
+	if err := r.writer.Public(ctx, append(public, '\n'), info.signed); err != nil {
+		return err
+	}
+	if err := r.writer.Ring(ctx, copied); err != nil {
+		return err
+	}
+	r.archive.Written = written
+	return r.archive.write(l.dir)
+}
+
+// lockArchive lets one backup at a time write: an older copy of the ring must not
+// take the place of a newer one.
+func lockArchive(dir string) (unlock func(), err error) {
+	f, err := os.OpenFile(archivePath(dir)+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("bookdir: %w", err)
+	}
+	for {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
+		if !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("bookdir: lock the archive: %w", err), f.Close())
+	}
+	return func() { _ = f.Close() }, nil
+}
+
+// backups writes to the archive on its schedule while the book is held.
+func (l *link) backups() {
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		var again time.Time // not before
+		for {
+			now := l.options.Clock.Now()
+			a, err := ReadArchive(l.dir)
+			if err == nil && a.Every > 0 && now.Sub(a.At) >= a.Every && !now.Before(again) {
+				if _, err := l.backup(ctx, nil); err != nil && ctx.Err() == nil {
+					l.options.Log.Warn("the archive could not be written; it will be tried again", "error", err)
+					again = now.Add(min(a.Every, backupAgain))
+				}
+			}
+			select {
+			case <-time.After(backupLook):
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	l.onClose(func(context.Context) error {
+		stop()
+		<-done
+		return nil
+	})
+}
+
+const (
+	// backupLook is how often a holder looks whether a backup is due.
+	backupLook = time.Second
+	// backupAgain is how soon one that failed is tried again.
+	backupAgain = time.Minute
+)

@@ -1,0 +1,522 @@
+package bookdir
+
+import (
+	"cmp"
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/daybook-ledger/daybook/domain/book"
+	"github.com/daybook-ledger/daybook/eventstore"
+	"github.com/daybook-ledger/daybook/eventstore/archive"
+	"github.com/daybook-ledger/daybook/eventstore/head"
+	"github.com/daybook-ledger/daybook/eventstore/jetstream"
+	"github.com/daybook-ledger/daybook/eventstore/keyring"
+	"github.com/daybook-ledger/daybook/eventstore/page"
+	"github.com/daybook-ledger/daybook/eventstore/seal"
+	"github.com/daybook-ledger/daybook/ledger"
+)
+
+// ErrNoLog means that a place holds no archived log, or not the one that is meant.
+var ErrNoLog = errors.New("bookdir: no such archive here")
+
+// ErrSeveralLogs means that a place holds several, of which one must be named.
+var ErrSeveralLogs = errors.New("bookdir: several archives lie here")
+
+// Loss is what a restore does not bring back of what is known to have been
+// acknowledged. As an error it means that nobody accepted that.
+type Loss struct {
+	// Restored and Known are sizes of the log: the commits from the position of the
+	// first on, up to the second, are lost.
+	Restored, Known uint64
+	// Newest is the newest state that is known, and lost.
+	Newest page.Head
+}
+
+// Commits is how many are lost.
+func (l *Loss) Commits() uint64 { return l.Known - l.Restored }
+
+func (l *Loss) Error() string {
+	return fmt.Sprintf("bookdir: positions %d to %d were acknowledged and are not brought back", l.Restored, l.Known-1)
+}
+
+// Archived log, opened.
+type archivedLog struct {
+	log      archive.Log
+	info     Info
+	places   Places
+	verifier *page.Verifier
+}
+
+// openArchive finds a log in a place: that of an origin, or, where none is named,
+// the only one, or the newest of one book.
+func openArchive(ctx context.Context, p archive.Place, origin string) (archivedLog, error) {
+	origins, err := archive.Logs(ctx, p)
+	if err != nil {
+		return archivedLog{}, err
+	}
+	if origin != "" {
+		if !slices.Contains(origins, origin) {
+			return archivedLog{}, fmt.Errorf("%w: %s has no %s", ErrNoLog, p, origin)
+		}
+		origins = []string{origin}
+	}
+	if len(origins) == 0 {
+		return archivedLog{}, fmt.Errorf("%w: %s", ErrNoLog, p)
+	}
+	var newest archivedLog
+	for i, o := range origins {
+		a, err := readArchived(ctx, archive.Log{Place: p, Origin: o})
+		if err != nil {
+			return archivedLog{}, err
+		}
+		if i == 0 {
+			newest = a
+			continue
+		}
+		list, err := newest.info.list.Follow(*a.info.list)
+		if err != nil {
+			return archivedLog{}, fmt.Errorf("%w: %s", ErrSeveralLogs, strings.Join(origins, ", "))
+		}
+		if list.Origin == o {
+			newest = a
+		}
+	}
+	return newest, nil
+}
+
+// readArchived reads what an archive says in clear.
+func readArchived(ctx context.Context, l archive.Log) (archivedLog, error) {
+	a := archivedLog{log: l}
+	data, err := l.Book(ctx)
+	if err != nil {
+		return a, err
+	}
+	var public archivedBook
+	if err := json.Unmarshal(data, &public); err != nil {
+		return a, fmt.Errorf("%w: what it says of the book: %w", archive.ErrDamaged, err)
+	}
+	data, err = json.Marshal(public.Book)
+	if err != nil {
+		return a, fmt.Errorf("bookdir: %w", err)
+	}
+	if a.info, err = parseInfo(data); err != nil {
+		return a, err
+	}
+	a.places = public.Witnesses
+	signed, err := l.Keys(ctx)
+	if err != nil {
+		return a, err
+	}
+	if err := a.info.takeKeys(signed); err != nil {
+		return a, err
+	}
+	if a.info.Origin != l.Origin || a.info.Identity == "" {
+		return a, fmt.Errorf("%w: what lies at %s is of %s", archive.ErrDamaged, l.Origin, a.info.Origin)
+	}
+	a.verifier, err = a.info.Verifier()
+	return a, err
+}
+
+// Restore brings a book back from its archive.
+type Restore struct {
+	From archive.Place
+	// Origin is the log's, empty where the place has but one book.
+	Origin     string
+	Identities archive.Identities
+	// Root is the new ring's root key, KeyFile its path if it is a file.
+	Root        keyring.Root
+	KeyFile     string
+	RingOptions []keyring.Option
+	// Identity is the file of the book's identity key, where that is offline.
+	Identity string
+	// UntilSize, unless 0, and UntilTime, unless zero, end the log before the first
+	// page that goes beyond.
+	UntilSize uint64
+	UntilTime time.Time
+	// Expected are checkpoints, as they were signed, that the log must have.
+	Expected [][]byte
+	// ReadOnly makes a copy that takes no commands. Any other goes on in a new epoch
+	// of the log, which the principal, an owner of the book, opens for the reason.
+	ReadOnly          bool
+	Principal, Reason string
+	// AcceptLoss, unless nil, is how many commits may be lost: exactly as many as are.
+	AcceptLoss *uint64
+	Clock      ledger.Clock
+	Log        *slog.Logger
+	// Progress may be nil.
+	Progress func(pages, of uint64)
+}
+
+// Restored is a book that was brought back.
+type Restored struct {
+	Info Info
+	// Head is that of the last page that was brought back.
+	Head page.Head
+	// Loss is what was not; nil where nothing is known to be lost.
+	Loss *Loss
+}
+
+// Do brings the book back in a folder that is empty or not there yet. After an
+// error the folder is as it was.
+func (r Restore) Do(ctx context.Context, dir string) (_ Restored, err error) {
+	from, err := openArchive(ctx, r.From, r.Origin)
+	if err != nil {
+		return Restored{}, err
+	}
+	_, existed := os.Stat(dir)
+	if err := makeEmpty(dir); err != nil {
+		return Restored{}, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, emptyAgain(dir, existed == nil))
+		}
+	}()
+	done, err := r.restore(ctx, dir, from)
+	if err != nil {
+		return Restored{}, err
+	}
+	// The book exists from here on.
+	return done, writeInfo(dir, done.Info)
+}
+
+// emptyAgain takes back what was made in a folder that was empty, and a folder that
+// was made.
+func emptyAgain(dir string, keep bool) error {
+	if !keep {
+		return os.RemoveAll(dir)
+	}
+	entries, err := os.ReadDir(dir)
+	for _, entry := range entries {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, entry.Name())))
+	}
+	return err
+}
+
+func (r Restore) restore(ctx context.Context, dir string, from archivedLog) (done Restored, err error) {
+	done.Info = from.info
+	done.Info.KeyFile, done.Info.ReadOnly = r.KeyFile, r.ReadOnly
+	expected, err := r.expected(from.verifier)
+	if err != nil {
+		return done, err
+	}
+	reader, err := from.log.Open(ctx, r.Identities, from.verifier)
+	if err != nil {
+		return done, err
+	}
+	copied, err := from.log.OpenRing(ctx, r.Identities)
+	if err != nil {
+		return done, err
+	}
+	defer clear(copied.Root)
+	ring, err := keyring.Restore(filepath.Join(dir, "ring"), copied, r.Root, r.RingOptions...)
+	if err != nil {
+		return done, err
+	}
+	closed := false
+	closeRing := func() error {
+		if closed {
+			return nil
+		}
+		closed = true
+		return ring.Close()
+	}
+	defer func() { err = errors.Join(err, closeRing()) }()
+	if done.Head, err = r.pages(ctx, dir, from, reader, expected); err != nil {
+		return done, err
+	}
+	if done.Loss, err = r.loss(ctx, from, reader, done.Head, expected); err != nil {
+		return done, err
+	}
+	var open *book.OpenEpoch
+	if r.ReadOnly {
+		err = r.silence(dir, &done.Info, ring, from)
+	} else {
+		open, err = r.succeed(dir, &done, ring, from)
+	}
+	if err != nil {
+		return done, err
+	}
+	remembered, err := head.Create(filepath.Join(dir, "head"), head.Head{Epoch: done.Info.Epoch, Head: done.Head})
+	if err == nil {
+		err = remembered.Close()
+	}
+	if err = errors.Join(err, closeRing()); err != nil {
+		return done, err
+	}
+	if len(from.places) > 0 {
+		if err := from.places.write(dir); err != nil {
+			return done, err
+		}
+	}
+	return done, r.open(ctx, dir, &done.Info, open)
+}
+
+// expected reads the checkpoints that were given.
+func (r Restore) expected(v *page.Verifier) (heads []page.Head, err error) {
+	for _, text := range r.Expected {
+		h, err := v.Checkpoint(text)
+		if err != nil {
+			return nil, err
+		}
+		heads = append(heads, h)
+	}
+	return heads, nil
+}
+
+// pages makes the log anew from the archive's pages, each checked before it is
+// written, and holds it against every checkpoint that is known.
+func (r Restore) pages(ctx context.Context, dir string, from archivedLog, reader *archive.Reader, expected []page.Head) (_ page.Head, err error) {
+	server, err := jetstream.Start(jetstream.Config{Dir: filepath.Join(dir, "store"), Book: from.info.Book, Bulk: true, Log: r.Log})
+	if err != nil {
+		return page.Head{}, err
+	}
+	defer func() { err = errors.Join(err, server.Shutdown()) }()
+	if err := jetstream.Create(ctx, server, from.info.Book, 1); err != nil {
+		return page.Head{}, err
+	}
+	store, err := jetstream.Open(ctx, server, from.info.Book)
+	if err != nil {
+		return page.Head{}, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	chain, err := page.NewChain(from.verifier, page.EmptyHead(), page.Edge{})
+	if err != nil {
+		return page.Head{}, err
+	}
+	last, err := reader.Last(ctx)
+	if err != nil {
+		return page.Head{}, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for ready := range openAhead(ctx, reader, from.verifier, last) {
+		if ready.err != nil {
+			return page.Head{}, ready.err
+		}
+		if r.beyond(ready.page) {
+			break
+		}
+		if err := chain.Accept(ready.stored.Number, ready.page, ready.leaves); err != nil {
+			return page.Head{}, err
+		}
+		if err := agrees(reader, chain.Head(), expected); err != nil {
+			return page.Head{}, err
+		}
+		if err := store.Append(ctx, ready.stored.Number-1, ready.stored.Body); err != nil {
+			return page.Head{}, err
+		}
+		if r.Progress != nil {
+			r.Progress(ready.stored.Number, last)
+		}
+	}
+	if chain.Head().Size == 0 {
+		return page.Head{}, fmt.Errorf("%w: nothing of the log up to there", ErrNoLog)
+	}
+	return chain.Head(), ctx.Err()
+}
+
+// agrees holds a head against the checkpoints of its size.
+func agrees(reader *archive.Reader, h page.Head, expected []page.Head) error {
+	contradicts := reader.Contradicts(h)
+	for _, e := range expected {
+		contradicts = contradicts || e.Size == h.Size && e.Root != h.Root
+	}
+	if contradicts {
+		return fmt.Errorf("%w: at size %d the archive has another root than a checkpoint of it says", ledger.ErrContradiction, h.Size)
+	}
+	return nil
+}
+
+// beyond reports whether a page goes beyond where the log is to end.
+func (r Restore) beyond(p page.Page) bool {
+	if r.UntilSize != 0 && p.Size > r.UntilSize {
+		return true
+	}
+	if r.UntilTime.IsZero() {
+		return false
+	}
+	return slices.ContainsFunc(p.Commits, func(stored []byte) bool {
+		sealed, err := seal.Parse(stored)
+		return err == nil && time.UnixMicro(sealed.Header.Recorded).After(r.UntilTime)
+	})
+}
+
+// openedPage is a page that was opened ahead, on another core.
+type openedPage struct {
+	stored eventstore.Page
+	page   page.Page
+	leaves []tlog.Hash
+	err    error
+}
+
+func openAhead(ctx context.Context, reader *archive.Reader, v *page.Verifier, last uint64) <-chan openedPage {
+	out := make(chan openedPage, 16)
+	go func() {
+		defer close(out)
+		for stored, err := range reader.Read(ctx, 1, last) {
+			one := openedPage{stored: stored, err: err}
+			if err == nil {
+				if one.page, err = v.Open(stored.Body); err != nil {
+					one.err = page.At(err, stored.Number)
+				}
+				one.leaves = one.page.Leaves(nil)
+			}
+			select {
+			case out <- one:
+			case <-ctx.Done():
+				return
+			}
+			if one.err != nil {
+				return
+			}
+		}
+	}()
+	return out
+}
+
+// loss tells what is known to have been acknowledged and was not brought back, and
+// refuses it where nobody accepted it.
+func (r Restore) loss(ctx context.Context, from archivedLog, reader *archive.Reader, h page.Head, expected []page.Head) (*Loss, error) {
+	newest, err := reader.Latest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range expected {
+		if e.Size > newest.Size {
+			newest = e
+		}
+	}
+	lost := &Loss{Restored: h.Size, Known: newest.Size, Newest: newest}
+	switch {
+	case newest.Size <= h.Size:
+		lost = nil
+		if r.AcceptLoss != nil && *r.AcceptLoss != 0 {
+			return nil, fmt.Errorf("bookdir: %w", ErrNoLoss)
+		}
+	case r.ReadOnly:
+	case r.AcceptLoss == nil || *r.AcceptLoss != lost.Commits():
+		return nil, lost
+	}
+	return lost, nil
+}
+
+// ErrNoLoss means that a loss was accepted and nothing is lost.
+var ErrNoLoss = errors.New("nothing that is known is lost")
+
+// silence makes the copy unable to sign.
+func (r Restore) silence(dir string, info *Info, ring *keyring.Ring, from archivedLog) error {
+	for _, name := range []string{signingKey, nextKey, identityKey} {
+		if err := destroyNamed(ring, name); err != nil {
+			return err
+		}
+	}
+	return writeDurably(keysPath(dir), from.info.signed, 0o644)
+}
+
+func destroyNamed(ring *keyring.Ring, name string) error {
+	id, err := ring.Named(name)
+	if errors.Is(err, keyring.ErrUnknownKey) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := ring.SetNamed(name, 0); err != nil {
+		return err
+	}
+	return ring.Destroy(id)
+}
+
+// succeed prepares a new epoch: a new key signs from here on under a new origin,
+// and the old key is destroyed, so that this copy never signs as the old log.
+func (r Restore) succeed(dir string, done *Restored, ring *keyring.Ring, from archivedLog) (*book.OpenEpoch, error) {
+	identity, err := r.identity(ring, from.info)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(identity)
+	id, err := ring.New(keyring.Signing)
+	if err != nil {
+		return nil, err
+	}
+	seed, err := ring.Key(id)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(seed)
+	private := ed25519.NewKeyFromSeed(seed)
+	defer clear(private)
+	public := private.Public().(ed25519.PublicKey)
+	i := &done.Info
+	i.Epoch++
+	i.Origin = origin(i.Book, i.Epoch, public)
+	if i.Key, err = verifierKey(i.Origin, private); err != nil {
+		return nil, err
+	}
+	if err := i.put(dir, from.info.list.Succeed(i.Origin, public, done.Head.Size), identity); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{signingKey, nextKey} {
+		if err := destroyNamed(ring, name); err != nil {
+			return nil, err
+		}
+	}
+	if err := ring.SetNamed(signingKey, id); err != nil {
+		return nil, err
+	}
+	open := &book.OpenEpoch{
+		Book: i.Book, Origin: i.Origin, Reason: cmp.Or(r.Reason, "restored from the archive"),
+		Follows: checkpointOf(from.info.Origin, done.Head),
+	}
+	if done.Loss != nil {
+		lost := checkpointOf(from.info.Origin, done.Loss.Newest)
+		open.Lost = &lost
+	}
+	return open, open.Validate()
+}
+
+func checkpointOf(origin string, h page.Head) book.Checkpoint {
+	return book.Checkpoint{Origin: origin, Size: h.Size, Root: slices.Clone(h.Root[:])}
+}
+
+// identity is the identity key, from the ring or from its file. The caller clears it.
+func (r Restore) identity(ring *keyring.Ring, i Info) (ed25519.PrivateKey, error) {
+	if r.Identity != "" {
+		return readIdentity(r.Identity, i.Identity)
+	}
+	seed, err := named(ring, identityKey)
+	if errors.Is(err, keyring.ErrUnknownKey) {
+		return nil, ErrOffline
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer clear(seed)
+	return ed25519.NewKeyFromSeed(seed), nil
+}
+
+// open opens the book for the first time, which brings erasures to their end, and
+// begins its epoch.
+func (r Restore) open(ctx context.Context, dir string, i *Info, epoch *book.OpenEpoch) error {
+	l, err := hold(ctx, dir, *i, Options{Root: r.Root, RingOptions: r.RingOptions, Clock: r.Clock, Log: r.Log})
+	if err != nil {
+		return err
+	}
+	if epoch != nil {
+		_, err = l.ledger.Do(ctx, ledger.Envelope{ID: uuid.Must(uuid.NewV7()), Principal: r.Principal, Command: epoch})
+	}
+	return errors.Join(err, l.close(ctx))
+}
