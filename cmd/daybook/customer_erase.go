@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
+	"github.com/daybook-ledger/daybook/cmd/bookdir"
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/customer"
 	"github.com/daybook-ledger/daybook/domain/erasure"
@@ -20,6 +22,9 @@ type customerErased struct {
 	// Kept is the last day on which what stands on documents must be kept; absent
 	// where nothing is.
 	Kept domain.Date `json:"kept,omitempty"`
+	// Archived is whether the archive lost the keys as well; absent where the book
+	// has none.
+	Archived *bool `json:"archived,omitempty"`
 	change
 }
 
@@ -60,9 +65,23 @@ a document. docs/THREATS.md lists it.`,
 			if answer.Kept, err = s.forget(ctx, who.ID, done.Position, scope); err != nil {
 				return err
 			}
+			answer.Archived = s.eraseArchived(ctx)
 			return a.answer(answer, func(w io.Writer) { tellErased(w, answer) })
 		}),
 	}), &reason, &contact)
+}
+
+// eraseArchived replaces the ring in the archive, and gives whether it could; nil
+// where there is no archive.
+func (s *session) eraseArchived(ctx context.Context) *bool {
+	_, err := s.book.Backup(ctx, nil)
+	if errors.Is(err, bookdir.ErrNoArchive) {
+		return nil
+	}
+	if err != nil {
+		s.app.warn("the keys are destroyed, but the archive still has them: run daybook backup once it can be reached (%s)", plain(err))
+	}
+	return new(err == nil)
 }
 
 func addErase(cmd *cobra.Command, reason *string, contact *bool) *cobra.Command {

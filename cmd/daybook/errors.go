@@ -16,6 +16,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/tax"
 	"github.com/daybook-ledger/daybook/eventstore"
+	"github.com/daybook-ledger/daybook/eventstore/archive"
 	"github.com/daybook-ledger/daybook/eventstore/head"
 	"github.com/daybook-ledger/daybook/eventstore/jetstream"
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
@@ -92,6 +93,19 @@ var known = []struct {
 	{bookdir.ErrNotIdentity, "not-the-identity", "give the file that daybook keys offline wrote for this book"},
 	{transparency.ErrTreeSize, "no-such-size", "daybook status tells how many commits the log has"},
 	{bookdir.ErrNoWitness, "no-witness", "daybook keys public lists the witnesses"},
+	{bookdir.ErrNoArchive, "no-archive", "say where it is to be: daybook backup --to FOLDER --recipient age1…"},
+	{bookdir.ErrRecipientsChanged, "recipients-changed", "give another --to: everything is archived there anew for the recipients of now"},
+	{bookdir.ErrTwin, "archive-contradiction", "find the other copy of the book that writes there, and restore one of the two to go on under a name of its own"},
+	{bookdir.ErrNoLog, "archive-missing", "check --from and --origin; daybook backup list tells what is there"},
+	{bookdir.ErrSeveralLogs, "archive-ambiguous", "name one with --origin; daybook backup list tells what is there"},
+	{bookdir.ErrNoLoss, "no-loss", "leave out --accept-loss"},
+	{archive.ErrIdentity, "wrong-identity", "give the file of an identity whose recipient the archive was made for"},
+	{archive.ErrRecipients, "invalid-recipient", "age-keygen makes an identity and tells its recipient: age1…, or age1pq1… with -pq"},
+	{archive.ErrPlace, "invalid-archive", "give the path of a folder"},
+	{archive.ErrDenied, "archive-denied", "check who may read and write the archive"},
+	{archive.ErrUnreachable, "archive-unreachable", "check that the disk or the bucket is there, and try again: nothing of the book is lost"},
+	{archive.ErrNotFound, "archive-incomplete", "daybook backup verify tells what is missing; look for another copy of the archive"},
+	{archive.ErrDamaged, "archive-damaged", "daybook backup verify tells what is damaged; look for another copy of the archive"},
 	{remote.ErrUnreachable, "busy", hintBusy},
 	{jetstream.ErrHeld, "busy", hintBusy},
 
@@ -199,7 +213,7 @@ func hintOf(code, otherwise string) string {
 
 // place matches the names of packages and steps that errors begin with: they are
 // for those who read the code.
-var place = regexp.MustCompile(`^(?:bookdir|ledger|eventstore|keyring|head|state|seal|commit|page|transparency|projections|views|sqlite|postgres|remote|importer/csvfile|importer/ubl|importer): `)
+var place = regexp.MustCompile(`^(?:bookdir|archive|ledger|eventstore|keyring|head|state|seal|commit|page|transparency|projections|views|sqlite|postgres|remote|importer/csvfile|importer/ubl|importer): `)
 
 func plain(err error) string {
 	text := err.Error()

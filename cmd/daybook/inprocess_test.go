@@ -15,12 +15,13 @@ import (
 
 // pathFlags name the flags whose values are paths. The test's process is in
 // another folder than the script is, so that paths are made absolute.
-var pathFlags = []string{"--dir", "--key-file", "--passphrase-file", "--new-key-file", "--new-passphrase-file", "--map", "--rejects", "--receipt", "--identity", "--trust", "--expect", "--out", "--state"}
+var pathFlags = []string{"--dir", "--key-file", "--passphrase-file", "--new-key-file", "--new-passphrase-file", "--map", "--rejects", "--receipt", "--identity", "--trust", "--expect", "--out", "--state", "--book-identity"}
 
-// pathFlag reports whether a flag's value is a path; that of a report's --to is a
-// date.
+// pathFlag reports whether a flag's value is a path; those of --from and --to are
+// dates but where they name an archive.
 func pathFlag(command, flag string) bool {
-	return slices.Contains(pathFlags, flag) && (flag != "--to" || command != "report")
+	archives := (command == "backup" || command == "restore") && (flag == "--to" || flag == "--from")
+	return archives || slices.Contains(pathFlags, flag)
 }
 
 // pathEnds are how arguments end that are paths.

@@ -50,8 +50,12 @@ type statusJSON struct {
 	// Cosigned is the newest head that they cosigned; absent if there is none.
 	Cosigned *cosignedJSON `json:"cosigned,omitempty"`
 	// Unwitnessed says what cannot be ruled out.
-	Unwitnessed string                 `json:"unwitnessed,omitempty"`
-	Failures    []transparency.Failure `json:"failures,omitempty"`
+	Unwitnessed string `json:"unwitnessed,omitempty"`
+	// ReadOnly is a copy that takes no commands.
+	ReadOnly bool `json:"read_only,omitempty"`
+	// Archive is how far the archive reaches; absent where the book has none.
+	Archive  *archiveStatusJSON     `json:"archive,omitempty"`
+	Failures []transparency.Failure `json:"failures,omitempty"`
 }
 
 // cosignedJSON is a cosigned head.
@@ -61,6 +65,33 @@ type cosignedJSON struct {
 	At   time.Time `json:"at"`
 	// Age is in seconds.
 	Age int64 `json:"age"`
+}
+
+// archiveStatusJSON is how far the archive reaches. Behind is how many commits the
+// log has more, Age the seconds since everything was archived.
+type archiveStatusJSON struct {
+	archiveJSON
+	Behind uint64 `json:"behind"`
+	Age    int64  `json:"age"`
+}
+
+// archived adds how far the archive reaches.
+func (s *statusJSON) archived(dir string, now time.Time) error {
+	a, err := bookdir.ReadArchive(dir)
+	if errors.Is(err, bookdir.ErrNoArchive) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if a.Origin != s.Origin {
+		a.Size, a.Page, a.At = 0, 0, time.Time{} // of an earlier epoch
+	}
+	s.Archive = &archiveStatusJSON{newArchiveJSON(a), s.Size - min(s.Size, a.Size), 0}
+	if !a.At.IsZero() {
+		s.Archive.Age = int64(now.Sub(a.At).Seconds())
+	}
+	return nil
 }
 
 // What nobody can rule out: what a witness would have seen.
@@ -143,9 +174,9 @@ last time; daybook verify checks everything.`,
 			answer := statusJSON{
 				headJSON: newHeadJSON(status.OK, status.Pages, status.Size, status.Events, status.Root),
 				Dir:      dir, Book: l.Info.Book, Created: l.Info.Created, Origin: l.Info.Origin, Key: l.Info.Key,
-				Holder: l.Holder, Views: shown, Witnesses: []string{}, Failures: status.Failures,
+				Holder: l.Holder, Views: shown, Witnesses: []string{}, ReadOnly: l.Info.ReadOnly, Failures: status.Failures,
 			}
-			if err := answer.witnessed(dir, l.Info, a.now()); err != nil {
+			if err := errors.Join(answer.witnessed(dir, l.Info, a.now()), answer.archived(dir, a.now())); err != nil {
 				return err
 			}
 			if err := a.answer(answer, answer.people); err != nil {
@@ -179,6 +210,17 @@ func (s statusJSON) people(w io.Writer) {
 		if s.Unwitnessed != "" {
 			t.add("", s.Unwitnessed)
 		}
+	}
+	switch {
+	case s.Archive == nil:
+		t.add("Archive", "none: what this disk loses is lost")
+	case s.Archive.At.IsZero():
+		t.add("Archive", s.Archive.To+", nothing of this log yet")
+	default:
+		t.add("Archive", fmt.Sprintf("%s, %s behind, complete %s ago", s.Archive.To, count(s.Archive.Behind, "commit"), time.Duration(s.Archive.Age)*time.Second))
+	}
+	if s.ReadOnly {
+		t.add("", "a copy that takes no commands")
 	}
 	if s.OK {
 		t.add("State", "reaches everything that was acknowledged")

@@ -1,9 +1,11 @@
 package keyring
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math"
+	"os"
 )
 
 // Copy is a ring as it was at a moment, and the root key that opens it: whoever
@@ -90,6 +92,39 @@ func (r *Ring) restore(c Copy, root Root) error {
 		if err != nil {
 			return err
 		}
-		return r.rewrite(&fresh, key)
+		if err := r.rewrite(&fresh, key); err != nil {
+			return errors.Join(err, r.file.Close(), os.Remove(r.path))
+		}
+		return nil
 	})
+}
+
+// Check opens every slot of a copy, and gives how many there are. Errors:
+// ErrPassphrase where the root key is not that of the file, ErrDamaged, ErrNewer.
+func (c Copy) Check() (slots int, err error) {
+	if len(c.File) < headerSize || len(c.Root) != KeySize {
+		return 0, fmt.Errorf("keyring: %w: not a copy of a key ring", ErrDamaged)
+	}
+	h, err := decodeHeader(c.File[:headerSize])
+	if err != nil {
+		return 0, fmt.Errorf("keyring: %w", err)
+	}
+	keys, err := h.unlock(c.File[:headerSize], c.Root)
+	if err != nil {
+		return 0, fmt.Errorf("keyring: %w", err)
+	}
+	defer clear(keys.header[:])
+	slots = int(slotsIn(int64(len(c.File))))
+	if uint32(slots) < h.slots {
+		return 0, fmt.Errorf("keyring: %w: %d slots where at least %d were written", ErrDamaged, slots, h.slots)
+	}
+	for id := KeyID(1); int(id) <= slots; id++ {
+		at := slotOffset(id)
+		s, err := keys.openSlot(c.File[at:at+slotSize], h, id)
+		if err != nil {
+			return 0, fmt.Errorf("keyring: %w", err)
+		}
+		clear(s.key[:])
+	}
+	return slots, nil
 }

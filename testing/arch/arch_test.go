@@ -95,7 +95,7 @@ var allowed = map[string][]string{
 }
 
 // Adapters are wired in cmd and nowhere else.
-var adapters = []string{"eventstore/memory", "eventstore/jetstream", "projections/sqlite", "projections/postgres", "ledger/remote"}
+var adapters = []string{"eventstore/memory", "eventstore/jetstream", "projections/sqlite", "projections/postgres", "ledger/remote", "eventstore/archive"}
 
 func TestDependenciesRunOneWay(t *testing.T) {
 	for _, f := range files(t) {

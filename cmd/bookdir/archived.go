@@ -1,0 +1,277 @@
+package bookdir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/daybook-ledger/daybook/eventstore/archive"
+	"github.com/daybook-ledger/daybook/eventstore/keyring"
+	"github.com/daybook-ledger/daybook/eventstore/page"
+	"github.com/daybook-ledger/daybook/eventstore/seal"
+	"github.com/daybook-ledger/daybook/eventstore/transparency"
+)
+
+// CodeRingShort: the archived ring lacks keys that the archived pages use.
+const CodeRingShort = "ring-short"
+
+// ArchivedLog is a log in an archive, as its names tell it.
+type ArchivedLog struct {
+	Origin   string
+	Segments []archive.Segment
+	// Pages is up to which page the segments have no gap.
+	Pages uint64
+}
+
+// ArchivedLogs lists what lies in a place. It needs no key.
+func ArchivedLogs(ctx context.Context, p archive.Place) ([]ArchivedLog, error) {
+	origins, err := archive.Logs(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]ArchivedLog, 0, len(origins))
+	for _, origin := range origins {
+		all, err := archive.Log{Place: p, Origin: origin}.Segments(ctx)
+		if err != nil {
+			return nil, err
+		}
+		_, pages := archive.Cover(all, 1)
+		found = append(found, ArchivedLog{origin, all, pages})
+	}
+	return found, nil
+}
+
+// ArchiveCheck checks an archive.
+type ArchiveCheck struct {
+	From       archive.Place
+	Origin     string // as in Restore
+	Identities archive.Identities
+	// Expected are checkpoints, as they were signed, that the log must have.
+	Expected [][]byte
+	// Progress may be nil.
+	Progress func(pages, of uint64)
+}
+
+// ArchiveReport is what a check of an archive found.
+type ArchiveReport struct {
+	Report
+	Origin   string
+	Segments int
+	// Keys is how many keys the archived ring has.
+	Keys int
+}
+
+// Do reads a whole archive, and checks it as Verify does a log; and that the ring
+// opens, whole, and has every key that the pages use.
+func (c ArchiveCheck) Do(ctx context.Context) (ArchiveReport, error) {
+	from, err := openArchive(ctx, c.From, c.Origin)
+	if err != nil {
+		return ArchiveReport{}, err
+	}
+	reader, err := from.log.Open(ctx, c.Identities, from.verifier)
+	if err != nil {
+		return ArchiveReport{}, err
+	}
+	done := ArchiveReport{Origin: from.info.Origin, Segments: len(reader.Segments())}
+	var found []transparency.Failure
+	done.Keys, err = checkRing(ctx, from.log, c.Identities)
+	switch {
+	case errors.Is(err, archive.ErrIdentity), errors.Is(err, archive.ErrUnreachable), errors.Is(err, archive.ErrDenied):
+		return done, err
+	case err != nil:
+		found = append(found, transparency.Failure{Code: codeRing, What: strings.TrimPrefix(err.Error(), "keyring: ")})
+	}
+	v := &verification{
+		log: &Log{Info: from.info, Store: nil, Verifier: from.verifier}, options: VerifyOptions{Unkept: true},
+		headers: headerCheck{info: from.info, epoch: from.verifier.Epoch}, found: found,
+	}
+	defer v.headers.revisions.close()
+	var expected []transparency.Expectation
+	for _, text := range c.Expected {
+		h, err := from.verifier.Checkpoint(text)
+		if err != nil {
+			return done, err
+		}
+		expected = append(expected, transparency.Expectation{Head: h, Whose: "the checkpoint given"})
+	}
+	newestKey := keyring.KeyID(0)
+	v.report.Report, err = transparency.Verify(ctx, reader, from.verifier, transparency.Options{
+		Expected: expected, Prepare: v.prepare, Progress: c.Progress,
+		Commit: func(leaf transparency.Leaf) error {
+			newestKey = max(newestKey, keysOf(leaf.Stored))
+			return v.commit(leaf)
+		},
+		Proved: func(h page.Head, edge func() page.Edge) error {
+			if reader.Contradicts(h) {
+				v.found = append(v.found, transparency.Failure{
+					Page: h.Page, Position: h.Size, Code: transparency.CodeContradiction,
+					What: "the archive has another root at this size than a checkpoint in it says",
+				})
+			}
+			return v.proved(h, edge)
+		},
+	})
+	if err != nil {
+		return done, err
+	}
+	if newest := reader.Newest(); newest.Size > v.report.Size {
+		v.found = append(v.found, transparency.Failure{Code: CodeShort, Position: v.report.Size, What: fmt.Sprintf(
+			"the archive ends at size %d, and a checkpoint in it is of size %d", v.report.Size, newest.Size)})
+	}
+	if done.Keys > 0 && int(newestKey) > done.Keys {
+		v.found = append(v.found, transparency.Failure{Code: CodeRingShort, What: fmt.Sprintf(
+			"the archived ring has %d keys, and the log uses key %d", done.Keys, newestKey)})
+	}
+	if err := v.headers.revisions.check(nil, func(f transparency.Failure) { v.found = append(v.found, f) }); err != nil {
+		return done, err
+	}
+	done.Report = v.end()
+	return done, nil
+}
+
+const codeRing = "ring-damaged"
+
+// checkRing opens every key of an archived ring.
+func checkRing(ctx context.Context, l archive.Log, ids archive.Identities) (int, error) {
+	copied, err := l.OpenRing(ctx, ids)
+	if err != nil {
+		return 0, err
+	}
+	defer clear(copied.Root)
+	return copied.Check()
+}
+
+// keysOf is the highest key that a commit uses.
+func keysOf(stored []byte) keyring.KeyID {
+	sealed, err := seal.Parse(stored)
+	if err != nil {
+		return 0
+	}
+	highest := keyring.KeyID(0)
+	for _, s := range sealed.Header.Sections {
+		highest = max(highest, keyring.KeyID(s.Key))
+	}
+	return highest
+}
+
+// Pruned is what a pruning removed.
+type Pruned struct {
+	// Merged is how many small segments were written anew as Into larger ones.
+	Merged, Into int
+	// Removed is how many segments were removed, the merged ones among them.
+	Removed int
+}
+
+// Prune makes a book's archive smaller without losing a page: it writes runs of
+// small segments anew as larger ones, from the book's own log, and removes every
+// segment whose pages others have.
+func (b *Book) Prune(ctx context.Context) (Pruned, error) {
+	l := b.current()
+	unlock, err := lockArchive(l.dir)
+	if err != nil {
+		return Pruned{}, err
+	}
+	defer unlock()
+	a, err := ReadArchive(l.dir)
+	if err != nil {
+		return Pruned{}, err
+	}
+	if a.Origin != l.info.Origin || a.Page == 0 {
+		return Pruned{}, nil // nothing of this log was archived
+	}
+	r := &backup{link: l, archive: a}
+	r.writer.Origin = a.Origin
+	if r.writer.Place, err = archive.Open(a.To); err != nil {
+		return Pruned{}, err
+	}
+	if r.writer.To, err = archive.ParseRecipients(a.Recipients); err != nil {
+		return Pruned{}, err
+	}
+	return r.prune(ctx)
+}
+
+func (r *backup) prune(ctx context.Context) (Pruned, error) {
+	var done Pruned
+	all, err := r.writer.Segments(ctx)
+	if err != nil {
+		return done, err
+	}
+	chosen, _ := archive.Cover(all, 1)
+	for _, run := range runs(chosen) {
+		into, err := r.merge(ctx, run)
+		if err != nil {
+			return done, err
+		}
+		if into < len(run) {
+			done.Merged, done.Into = done.Merged+len(run), done.Into+into
+		}
+	}
+	if all, err = r.writer.Segments(ctx); err != nil {
+		return done, err
+	}
+	needed := map[archive.Segment]bool{}
+	chosen, _ = archive.Cover(all, 1)
+	for _, s := range chosen {
+		needed[s] = true
+	}
+	for _, s := range all {
+		if needed[s] || s.Last > r.archive.Page {
+			continue
+		}
+		if err := r.writer.Remove(ctx, s); err != nil {
+			return done, err
+		}
+		done.Removed++
+	}
+	return done, nil
+}
+
+// smallPages is how many pages a segment has at most that is worth merging.
+const smallPages = 256
+
+// runs gives the runs of two or more small segments that follow one another.
+func runs(chosen []archive.Segment) (found [][]archive.Segment) {
+	var run []archive.Segment
+	end := func() {
+		if len(run) > 1 {
+			found = append(found, run)
+		}
+		run = nil
+	}
+	for _, s := range chosen {
+		if s.Last-s.First >= smallPages {
+			end()
+			continue
+		}
+		run = append(run, s)
+	}
+	end()
+	return found
+}
+
+// merge writes the pages of a run of segments anew, and gives as how many.
+func (r *backup) merge(ctx context.Context, run []archive.Segment) (into int, err error) {
+	l := r.link
+	verifier, err := l.info.Verifier()
+	if err != nil {
+		return 0, err
+	}
+	log := &Log{Info: l.info, Store: l.store, Verifier: verifier}
+	from := page.EmptyHead()
+	if run[0].First > 1 {
+		if from, err = log.Head(ctx, run[0].First-1); err != nil {
+			return 0, err
+		}
+	}
+	to, err := log.Head(ctx, run[len(run)-1].Last)
+	if err != nil {
+		return 0, err
+	}
+	checkpoint, err := l.signs.Checkpoint(r.archive.head())
+	if err != nil {
+		return 0, err
+	}
+	err = r.writer.Pages(ctx, l.store, verifier, from, to, checkpoint, func(page.Head) error { into++; return nil })
+	return into, err
+}

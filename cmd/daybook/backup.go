@@ -1,0 +1,281 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/daybook-ledger/daybook/cmd/bookdir"
+	"github.com/daybook-ledger/daybook/eventstore/archive"
+	"github.com/daybook-ledger/daybook/eventstore/transparency"
+)
+
+// archiveJSON is how far an archive reaches.
+type archiveJSON struct {
+	To     string `json:"to"`
+	Origin string `json:"origin"`
+	// Pages and Size are up to where the log was archived.
+	Pages uint64    `json:"pages"`
+	Size  uint64    `json:"size"`
+	At    time.Time `json:"at"`
+}
+
+func newArchiveJSON(a bookdir.Archive) archiveJSON {
+	return archiveJSON{a.To, a.Origin, a.Page, a.Size, a.At}
+}
+
+// backupFlags are the flags of backup.
+type backupFlags struct {
+	to         string
+	recipients []string
+	every      time.Duration
+}
+
+func (a *app) backupCommand() *cobra.Command {
+	var f backupFlags
+	cmd := &cobra.Command{
+		Use:   "backup",
+		Short: "Write what is new to the book's archive",
+		Long: `Write what the archive lacks of the log: first the key ring, then pages, as
+segments that are encrypted to the recipients. The book remembers where its
+archive is and for whom: --to and --recipient are given once. Put the archive
+where the book's own disk and passwords do not reach, and one of the identities
+(age-keygen makes them) into a safe: whoever has one can read the whole book and
+bring it back, without the passphrase.
+
+With --every the book is archived while it is open, too. What was interrupted is
+gone on with the next time.`,
+		Example: `  daybook backup --to /mnt/elsewhere/acme --recipient age1…ops --recipient age1…escrow
+  daybook backup`,
+		Args: cobra.NoArgs,
+		RunE: a.withBook(func(ctx context.Context, s *session, cmd *cobra.Command, _ []string) error {
+			if err := f.apply(s, cmd); err != nil {
+				return err
+			}
+			m := a.meter("Backing up")
+			done, err := s.book.Backup(ctx, m.at)
+			m.end()
+			if err != nil {
+				return err
+			}
+			answer := struct {
+				archiveJSON
+				Written uint64 `json:"written"`
+			}{newArchiveJSON(done.Archive), done.Pages}
+			return a.answer(answer, func(w io.Writer) {
+				fmt.Fprintf(w, "Archived %s, up to size %d, to %s.\n", count(done.Pages, "page"), done.Size, done.To)
+			})
+		}),
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.to, "to", "", "where the archive is to be: a `FOLDER` on another disk or machine")
+	flags.StringArrayVar(&f.recipients, "recipient", nil, "an age `RECIPIENT` who can read it, age1… or age1pq…; may be repeated")
+	flags.DurationVar(&f.every, "every", 0, "archive an open book this often, such as `15m`; 0 for never")
+	cmd.AddCommand(a.backupVerifyCommand(), a.backupListCommand(), a.backupPruneCommand())
+	return cmd
+}
+
+// apply tells the book what was given.
+func (f backupFlags) apply(s *session, cmd *cobra.Command) error {
+	given := cmd.Flags().Changed
+	if !given("to") && !given("recipient") && !given("every") {
+		return nil
+	}
+	was, err := bookdir.ReadArchive(s.book.Dir)
+	if err != nil && !errors.Is(err, bookdir.ErrNoArchive) {
+		return err
+	}
+	to, recipients, every := was.To, was.Recipients, was.Every
+	if given("to") {
+		if to, err = filepath.Abs(f.to); err != nil {
+			return err
+		}
+	}
+	if given("recipient") {
+		recipients = f.recipients
+	}
+	if given("every") {
+		if every = f.every; every != 0 && every < time.Second {
+			return usage("--every is at least 1s")
+		}
+	}
+	if to == "" {
+		return usage("--to says where the archive is to be")
+	}
+	if inside(s.book.Dir, to) {
+		return usage("an archive in the book's own folder would be lost with it: give a --to elsewhere")
+	}
+	return s.book.ArchiveTo(to, recipients, every)
+}
+
+// archiveFlags name an archive and what opens it.
+type archiveFlags struct {
+	from, origin, identity string
+	expect                 []string
+}
+
+func (f *archiveFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.from, "from", "", "the `FOLDER` of the archive")
+	flags.StringVar(&f.origin, "origin", "", "the `ORIGIN` of the log, where the archive has several")
+	flags.StringVar(&f.identity, "identity", "", "a `FILE` with an age identity of one of the recipients")
+	flags.StringArrayVar(&f.expect, "expect", nil, "a `FILE` with a checkpoint that the log must have; may be repeated")
+	for _, name := range []string{"from", "identity"} {
+		if err := cmd.MarkFlagRequired(name); err != nil {
+			panic(err) // the flag is defined above
+		}
+	}
+}
+
+// read opens what the flags name.
+func (f *archiveFlags) read(a *app) (archive.Place, archive.Identities, [][]byte, error) {
+	place, err := archive.Open(f.from)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	file, err := os.Open(f.identity)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("the identity: %w", err)
+	}
+	defer file.Close()
+	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+		a.warn("others can read the identity %s: chmod 600 makes it yours alone", f.identity)
+	}
+	ids, err := archive.ParseIdentities(file)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("%s: %w", f.identity, err)
+	}
+	var expected [][]byte
+	for _, path := range f.expect {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, nil, nil, fmt.Errorf("the checkpoint: %w", err)
+		}
+		expected = append(expected, text)
+	}
+	return place, ids, expected, nil
+}
+
+func (a *app) backupVerifyCommand() *cobra.Command {
+	var f archiveFlags
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Read a whole archive and check it",
+		Long: `Read a whole archive and check it as verify checks a log: every segment, every
+signature, hash and root, every checkpoint that stands in it; and that the key
+ring opens and has every key that the log uses. It needs no book, only an
+identity. The exit code is 1 when anything is wrong, and every failure is listed.`,
+		Example: `  daybook backup verify --from /mnt/elsewhere/acme --identity escrow.txt`,
+		Args:    cobra.NoArgs,
+		RunE: a.do(func(cmd *cobra.Command, _ []string) error {
+			begun := a.now()
+			place, ids, expected, err := f.read(a)
+			if err != nil {
+				return err
+			}
+			m := a.meter("Verifying")
+			report, err := bookdir.ArchiveCheck{
+				From: place, Origin: f.origin, Identities: ids, Expected: expected, Progress: m.at,
+			}.Do(cmd.Context())
+			m.end()
+			if err != nil {
+				return err
+			}
+			answer := struct {
+				headJSON
+				Origin   string                 `json:"origin"`
+				Segments int                    `json:"segments"`
+				Keys     int                    `json:"keys"`
+				Failures []transparency.Failure `json:"failures"`
+			}{
+				newHeadJSON(report.OK, report.Pages, report.Size, report.Events, report.Root),
+				report.Origin, report.Segments, report.Keys, append([]transparency.Failure{}, report.Failures...),
+			}
+			err = a.answer(answer, func(w io.Writer) {
+				fmt.Fprintf(w, "Read %s of %s.\n", count(report.Segments, "segment"), report.Origin)
+				tellReport(w, report.Report, a.now().Sub(begun))
+			})
+			if err != nil {
+				return err
+			}
+			return notVerified(report.Failures, !report.OK)
+		}),
+	}
+	f.add(cmd)
+	return cmd
+}
+
+func (a *app) backupListCommand() *cobra.Command {
+	var from string
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the logs in an archive",
+		Long: `List the logs that lie in an archive, and how far they reach, as the names of
+their segments tell. It needs no key, and reads no segment.`,
+		Args: cobra.NoArgs,
+		RunE: a.do(func(cmd *cobra.Command, _ []string) error {
+			place, err := archive.Open(from)
+			if err != nil {
+				return err
+			}
+			logs, err := bookdir.ArchivedLogs(cmd.Context(), place)
+			if err != nil {
+				return err
+			}
+			type one struct {
+				Origin   string `json:"origin"`
+				Segments int    `json:"segments"`
+				Pages    uint64 `json:"pages"`
+			}
+			answer := struct {
+				Logs []one `json:"logs"`
+			}{[]one{}}
+			for _, l := range logs {
+				answer.Logs = append(answer.Logs, one{l.Origin, len(l.Segments), l.Pages})
+			}
+			return a.answer(answer, func(w io.Writer) {
+				t := newTable("LOG", ">SEGMENTS", ">PAGES")
+				for _, l := range answer.Logs {
+					t.add(l.Origin, fmt.Sprint(l.Segments), fmt.Sprint(l.Pages))
+				}
+				t.write(w)
+			})
+		}),
+	}
+	cmd.Flags().StringVar(&from, "from", "", "the `FOLDER` of the archive")
+	if err := cmd.MarkFlagRequired("from"); err != nil {
+		panic(err) // the flag is defined above
+	}
+	return cmd
+}
+
+func (a *app) backupPruneCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "prune",
+		Short: "Make the archive of the book smaller without losing a page",
+		Long: `Write runs of small segments anew as larger ones, and remove the segments whose
+pages others have. No page is lost. What lies there of earlier epochs stays:
+it may hold the only copy of what a restore did not bring back.`,
+		Args: cobra.NoArgs,
+		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, _ []string) error {
+			done, err := s.book.Prune(ctx)
+			if err != nil {
+				return err
+			}
+			answer := struct {
+				Merged  int `json:"merged"`
+				Into    int `json:"into"`
+				Removed int `json:"removed"`
+			}{done.Merged, done.Into, done.Removed}
+			return a.answer(answer, func(w io.Writer) {
+				fmt.Fprintf(w, "Wrote %s anew as %d, and removed %d.\n", count(done.Merged, "segment"), done.Into, done.Removed)
+			})
+		}),
+	}
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"github.com/daybook-ledger/daybook/cmd/bookdir"
+)
+
+// restoreFlags are the flags of restore, besides those that name the archive.
+type restoreFlags struct {
+	archiveFlags
+	until, bookIdentity, reason string
+	readOnly                    bool
+	loss                        uint64
+}
+
+// restoredJSON is the answer of restore.
+type restoredJSON struct {
+	Dir    string    `json:"dir"`
+	Book   uuid.UUID `json:"book"`
+	Origin string    `json:"origin"`
+	Epoch  uint64    `json:"epoch"`
+	// Pages, Size and Root are what was brought back.
+	Pages    uint64 `json:"pages"`
+	Size     uint64 `json:"size"`
+	Root     string `json:"root"`
+	ReadOnly bool   `json:"read_only"`
+	// Lost is how many commits are known to be lost.
+	Lost uint64 `json:"lost"`
+}
+
+func (a *app) restoreCommand() *cobra.Command {
+	var f restoreFlags
+	cmd := &cobra.Command{
+		Use:   "restore",
+		Short: "Bring a book back from its archive",
+		Long: `Bring a book back from its archive into a folder that is empty or not there yet:
+--dir, DAYBOOK_DIR. It needs an identity of one of the recipients, and no
+passphrase of the old book; the new one is locked by --passphrase-file or
+--key-file. Every page is verified while it is read, and what was erased stays
+erased.
+
+The book goes on under another name and with another signing key, in a new epoch
+of its log, so that it can never contradict the old book should that be alive
+somewhere. --principal, an owner of the book, opens it. With --read-only it takes
+no commands and has no signing key.
+
+What is known to have been acknowledged, by --expect or by what the archive says
+itself, and is not brought back, is refused, unless --accept-loss says exactly how
+many commits that is. --until ends the log before the first page that goes beyond
+a position, or a time.`,
+		Example: `  daybook restore --from /mnt/elsewhere/acme --identity escrow.txt --dir books/acme --passphrase-file new
+  daybook restore --from /mnt/elsewhere/acme --identity escrow.txt --dir look --key-file k --read-only --until 2026-03-01T00:00:00Z`,
+		Args: cobra.NoArgs,
+		RunE: a.do(func(cmd *cobra.Command, _ []string) error {
+			r, err := f.restore(a, cmd)
+			if err != nil {
+				return err
+			}
+			return a.restored(cmd, r)
+		}),
+	}
+	f.add(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.until, "until", "", "end the log at this `POSITION` or time (RFC 3339)")
+	flags.BoolVar(&f.readOnly, "read-only", false, "make a copy that takes no commands")
+	flags.StringVar(&f.bookIdentity, "book-identity", "", "the `FILE` of the book's own identity key, where it is offline")
+	flags.StringVar(&f.reason, "reason", "", "`WHY` the book is brought back; it is entered in the log")
+	flags.Uint64Var(&f.loss, "accept-loss", 0, "accept that this `NUMBER` of commits is lost")
+	return cmd
+}
+
+// restore reads the flags.
+func (f *restoreFlags) restore(a *app, cmd *cobra.Command) (r bookdir.Restore, err error) {
+	r = bookdir.Restore{
+		Origin: f.origin, ReadOnly: f.readOnly, Identity: f.bookIdentity, Principal: a.who(), Reason: f.reason,
+		Clock: a.clock, Log: a.log,
+	}
+	if f.readOnly && cmd.Flags().Changed("accept-loss") {
+		return r, usage("a copy that is read only loses nothing: --accept-loss does not go with --read-only")
+	}
+	if cmd.Flags().Changed("accept-loss") {
+		r.AcceptLoss = &f.loss
+	}
+	if f.until != "" {
+		if position, err := strconv.ParseUint(f.until, 10, 63); err == nil {
+			r.UntilSize = position + 1
+		} else if r.UntilTime, err = time.Parse(time.RFC3339, f.until); err != nil {
+			return r, usage("--until %q is neither a position nor a time such as 2026-03-01T00:00:00Z", f.until)
+		}
+	}
+	r.From, r.Identities, r.Expected, err = f.read(a)
+	return r, err
+}
+
+// restored brings the book back, and tells.
+func (a *app) restored(cmd *cobra.Command, r bookdir.Restore) error {
+	dir := a.setting(a.dir, "DAYBOOK_DIR")
+	if dir == "" {
+		return usage("--dir says where the book is to be")
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	a.compile()
+	var lock bookdir.Settings
+	undo, err := a.newRoot(dir, &lock)
+	if err != nil {
+		return err
+	}
+	r.Root, r.KeyFile = lock.Root, lock.KeyFile
+	<-a.compiled
+	begun := a.now()
+	m := a.meter("Restoring")
+	r.Progress = m.at
+	done, err := r.Do(cmd.Context(), dir)
+	m.end()
+	if err != nil {
+		return errors.Join(exists(lossy(err), dir), undo())
+	}
+	answer := restoredJSON{
+		Dir: dir, Book: done.Info.Book, Origin: done.Info.Origin, Epoch: done.Info.Epoch, ReadOnly: done.Info.ReadOnly,
+		Pages: done.Head.Page, Size: done.Head.Size, Root: base64.StdEncoding.EncodeToString(done.Head.Root[:]),
+	}
+	if done.Loss != nil {
+		answer.Lost = done.Loss.Commits()
+	}
+	return a.answer(answer, func(w io.Writer) {
+		fmt.Fprintf(w, "Brought back %s, %s, to %s in %s.\n\n", count(answer.Pages, "page"), count(answer.Size, "commit"), dir,
+			a.now().Sub(begun).Round(10*time.Millisecond))
+		switch {
+		case answer.ReadOnly:
+			fmt.Fprintf(w, "It takes no commands.\n")
+		default:
+			fmt.Fprintf(w, "Log         %s\nPublic key  %s\n\n", answer.Origin, done.Info.Key)
+			fmt.Fprintf(w, "Give the new list of keys (daybook keys public) to whoever checks what the book\nsigns, and say where it is to be archived: daybook backup --to … --recipient …\n")
+		}
+		if answer.Lost > 0 {
+			fmt.Fprintf(w, "Lost: %s after size %d.\n", count(answer.Lost, "commit"), answer.Size)
+		}
+	})
+}
+
+// lossy says how a loss is accepted.
+func lossy(err error) error {
+	var loss *bookdir.Loss
+	if !errors.As(err, &loss) {
+		return err
+	}
+	return fail("loss", fmt.Sprintf("look for a newer archive; or accept it with --accept-loss %d; or look at what there is with --read-only", loss.Commits()),
+		"positions %d to %d (%s) were acknowledged and are not brought back", loss.Restored, loss.Known-1, count(loss.Commits(), "commit"))
+}
