@@ -8,7 +8,7 @@ RACE := $(if $(shell command -v $${CC:-gcc}),-race)
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 FUZZTIME ?= 30s
 
-.PHONY: build demo test lint fuzz bench mutants clean
+.PHONY: build demo test s3 lint fuzz bench mutants clean
 
 build: ## the daybook binary, in ./bin
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/daybook ./cmd/daybook
@@ -25,6 +25,9 @@ test: ## everything that CI runs, but the linters: unit, property, conformance, 
 	cd testing/tessera && $(GO) test ./...
 	cd testing/cockroach && $(GO) vet ./... && $(GO) test -timeout 20m ./... -rapid.checks=1
 	cd testing/oracle && $(GO) vet ./... && $(GO) test ./...
+
+s3: ## archives in buckets of a real S3 server, which is built first
+	cd testing/s3 && $(GO) vet ./... && $(GO) test -timeout 20m ./...
 
 lint: ## format, vet, staticcheck, known vulnerabilities, the rules of the architecture; deliberate faults still fit the code
 	@unformatted=$$(git ls-files -z '*.go' | xargs -0 $(TOOL) gofumpt -l); \

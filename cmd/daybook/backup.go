@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -74,7 +75,7 @@ gone on with the next time.`,
 		}),
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.to, "to", "", "where the archive is to be: a `FOLDER` on another disk or machine")
+	flags.StringVar(&f.to, "to", "", "where the archive is to be: the `PLACE` is a folder on another disk or machine, or s3://bucket/prefix?endpoint=…")
 	flags.StringArrayVar(&f.recipients, "recipient", nil, "an age `RECIPIENT` who can read it, age1… or age1pq…; may be repeated")
 	flags.DurationVar(&f.every, "every", 0, "archive an open book this often, such as `15m`; 0 for never")
 	cmd.AddCommand(a.backupVerifyCommand(), a.backupListCommand(), a.backupPruneCommand())
@@ -93,8 +94,11 @@ func (f backupFlags) apply(s *session, cmd *cobra.Command) error {
 	}
 	to, recipients, every := was.To, was.Recipients, was.Every
 	if given("to") {
-		if to, err = filepath.Abs(f.to); err != nil {
-			return err
+		to = f.to
+		if !strings.Contains(to, "://") {
+			if to, err = filepath.Abs(to); err != nil {
+				return err
+			}
 		}
 	}
 	if given("recipient") {
@@ -122,7 +126,7 @@ type archiveFlags struct {
 
 func (f *archiveFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.from, "from", "", "the `FOLDER` of the archive")
+	flags.StringVar(&f.from, "from", "", "the `PLACE` of the archive: a folder, or s3://…")
 	flags.StringVar(&f.origin, "origin", "", "the `ORIGIN` of the log, where the archive has several")
 	flags.StringVar(&f.identity, "identity", "", "a `FILE` with an age identity of one of the recipients")
 	flags.StringArrayVar(&f.expect, "expect", nil, "a `FILE` with a checkpoint that the log must have; may be repeated")
@@ -248,7 +252,7 @@ their segments tell. It needs no key, and reads no segment.`,
 			})
 		}),
 	}
-	cmd.Flags().StringVar(&from, "from", "", "the `FOLDER` of the archive")
+	cmd.Flags().StringVar(&from, "from", "", "the `PLACE` of the archive: a folder, or s3://…")
 	if err := cmd.MarkFlagRequired("from"); err != nil {
 		panic(err) // the flag is defined above
 	}

@@ -187,6 +187,7 @@ var masks = []struct {
 	{regexp.MustCompile(`[A-Za-z0-9+/]{43}=`), "HASH"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?`), "TIME"},
 	{regexp.MustCompile(`\b[0-9a-f]{8}\b`), "ID"},
+	{regexp.MustCompile(`/\d+-[0-9a-f]{16}\b`), "EPOCH"},
 	{regexp.MustCompile(`\d+ pages|"pages": ?\d+`), "PAGES"}, // commands that come together share one
 	{regexp.MustCompile(`(in|took) [0-9.]+m?s`), "$1 TIME"},
 	{regexp.MustCompile(`(?m)^(\S+ +[a-z]+ +)20\d\d-\d\d-\d\d$`), "${1}DAY"}, // since when a role was granted

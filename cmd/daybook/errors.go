@@ -101,7 +101,7 @@ var known = []struct {
 	{bookdir.ErrNoLoss, "no-loss", "leave out --accept-loss"},
 	{archive.ErrIdentity, "wrong-identity", "give the file of an identity whose recipient the archive was made for"},
 	{archive.ErrRecipients, "invalid-recipient", "age-keygen makes an identity and tells its recipient: age1…, or age1pq1… with -pq"},
-	{archive.ErrPlace, "invalid-archive", "give the path of a folder"},
+	{archive.ErrPlace, "invalid-archive", "give the path of a folder, or a URL such as s3://bucket/prefix?endpoint=https://host, its credentials in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"},
 	{archive.ErrDenied, "archive-denied", "check who may read and write the archive"},
 	{archive.ErrUnreachable, "archive-unreachable", "check that the disk or the bucket is there, and try again: nothing of the book is lost"},
 	{archive.ErrNotFound, "archive-incomplete", "daybook backup verify tells what is missing; look for another copy of the archive"},

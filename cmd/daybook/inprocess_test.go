@@ -32,7 +32,7 @@ func absoluteArgs(args []string, absolute func(string) string) []string {
 	args = slices.Clone(args)
 	for i := 1; i < len(args); i++ {
 		file := strings.HasSuffix(args[i], ".csv") && args[0] == "import" || slices.ContainsFunc(pathEnds, func(end string) bool { return strings.HasSuffix(args[i], end) })
-		if file || pathFlag(args[0], args[i-1]) {
+		if (file || pathFlag(args[0], args[i-1])) && !strings.Contains(args[i], "://") {
 			args[i] = absolute(args[i])
 		}
 	}

@@ -5,10 +5,17 @@ import (
 	"strings"
 )
 
-// Open gives the place that a text names: the path of a folder.
+// Open gives the place that a text names: the path of a folder, or a URL as NewBucket
+// reads it. ErrPlace.
 func Open(text string) (Place, error) {
-	if text == "" || strings.Contains(text, "://") {
-		return nil, fmt.Errorf("%w: %q is not the path of a folder", ErrPlace, text)
+	switch scheme, _, isURL := strings.Cut(text, "://"); {
+	case text == "":
+		return nil, fmt.Errorf("%w: it is empty", ErrPlace)
+	case !isURL:
+		return NewFolder(text)
+	case scheme == "s3":
+		return NewBucket(text)
+	default:
+		return nil, fmt.Errorf("%w: %q is neither the path of a folder nor s3://…", ErrPlace, scheme+"://…")
 	}
-	return NewFolder(text)
 }

@@ -1,19 +1,19 @@
-package archive
+package archive_test
 
 import (
-	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
-	"sync"
 	"testing"
+
+	"github.com/daybook-ledger/daybook/eventstore/archive"
+	"github.com/daybook-ledger/daybook/testing/archivetest"
 )
 
 func TestFolder(t *testing.T) {
-	testPlace(t, func(t *testing.T) Place {
+	archivetest.Place(t, func(t *testing.T) archive.Place {
 		t.Helper()
-		f, err := NewFolder(filepath.Join(t.TempDir(), "not there yet", "place"))
+		f, err := archive.NewFolder(filepath.Join(t.TempDir(), "not there yet", "place"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -21,93 +21,10 @@ func TestFolder(t *testing.T) {
 	})
 }
 
-// testPlace is what every Place must do.
-func testPlace(t *testing.T, empty func(*testing.T) Place) {
-	t.Helper()
-	t.Run("PutOnce", func(t *testing.T) {
-		p := empty(t)
-		if err := p.Put(t.Context(), "a/b/1", []byte("one")); err != nil {
-			t.Fatal(err)
-		}
-		if err := p.Put(t.Context(), "a/b/1", []byte("two")); !errors.Is(err, ErrExists) {
-			t.Errorf("put twice: %v", err)
-		}
-		if got, err := p.Get(t.Context(), "a/b/1"); err != nil || string(got) != "one" {
-			t.Errorf("%q, %v", got, err)
-		}
-	})
-	t.Run("OneOfManyPuts", func(t *testing.T) {
-		p := empty(t)
-		var wg sync.WaitGroup
-		errs := make([]error, 8)
-		for i := range errs {
-			wg.Go(func() { errs[i] = p.Put(t.Context(), "x/one", bytes.Repeat([]byte{byte(i)}, 100_000)) })
-		}
-		wg.Wait()
-		won := -1
-		for i, err := range errs {
-			switch {
-			case err == nil && won < 0:
-				won = i
-			case err == nil:
-				t.Errorf("both %d and %d were put", won, i)
-			case !errors.Is(err, ErrExists):
-				t.Error(err)
-			}
-		}
-		if got, err := p.Get(t.Context(), "x/one"); err != nil || won < 0 || !bytes.Equal(got, bytes.Repeat([]byte{byte(won)}, 100_000)) {
-			t.Errorf("%d bytes, %v", len(got), err)
-		}
-	})
-	t.Run("Replace", func(t *testing.T) {
-		p := empty(t)
-		for _, content := range []string{"a long content that is replaced", "short", ""} {
-			if err := p.Replace(t.Context(), "r", []byte(content)); err != nil {
-				t.Fatal(err)
-			}
-			if got, err := p.Get(t.Context(), "r"); err != nil || string(got) != content {
-				t.Errorf("%q, %v", got, err)
-			}
-		}
-	})
-	t.Run("List", func(t *testing.T) {
-		p := empty(t)
-		if names, err := p.List(t.Context(), ""); err != nil || len(names) != 0 {
-			t.Errorf("an empty place: %q, %v", names, err)
-		}
-		for _, name := range []string{"d/2", "d/10", "d/deep/x", "dd/1", "top"} {
-			if err := p.Put(t.Context(), name, []byte(name)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		for folder, want := range map[string][]string{
-			"": {"d/", "dd/", "top"}, "d": {"10", "2", "deep/"}, "d/deep": {"x"}, "nowhere": nil,
-		} {
-			if names, err := p.List(t.Context(), folder); err != nil || !slices.Equal(names, want) {
-				t.Errorf("%q: %q, %v", folder, names, err)
-			}
-		}
-	})
-	t.Run("Remove", func(t *testing.T) {
-		p := empty(t)
-		if err := p.Put(t.Context(), "a/1", []byte("x")); err != nil {
-			t.Fatal(err)
-		}
-		for range 2 {
-			if err := p.Remove(t.Context(), "a/1"); err != nil {
-				t.Error(err)
-			}
-		}
-		if _, err := p.Get(t.Context(), "a/1"); !errors.Is(err, ErrNotFound) {
-			t.Errorf("%v", err)
-		}
-	})
-}
-
 // A write that was cut short leaves nothing that counts.
 func TestARestOfAWriteIsNoObject(t *testing.T) {
 	dir := t.TempDir()
-	f, err := NewFolder(dir)
+	f, err := archive.NewFolder(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,15 +37,15 @@ func TestARestOfAWriteIsNoObject(t *testing.T) {
 }
 
 func TestAFolderStaysInItself(t *testing.T) {
-	f, err := NewFolder(t.TempDir())
+	f, err := archive.NewFolder(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"../out", "a/../../out", "/etc/passwd"} {
-		if err := f.Put(t.Context(), name, []byte("x")); !errors.Is(err, ErrUnreachable) {
+		if err := f.Put(t.Context(), name, []byte("x")); !errors.Is(err, archive.ErrUnreachable) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, err := f.Get(t.Context(), name); !errors.Is(err, ErrUnreachable) {
+		if _, err := f.Get(t.Context(), name); !errors.Is(err, archive.ErrUnreachable) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -139,14 +56,52 @@ func TestAFolderThatCannotBeWritten(t *testing.T) {
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f, err := NewFolder(filepath.Join(path, "below"))
+	f, err := archive.NewFolder(filepath.Join(path, "below"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Put(t.Context(), "x", nil); !errors.Is(err, ErrUnreachable) {
+	if err := f.Put(t.Context(), "x", nil); !errors.Is(err, archive.ErrUnreachable) {
 		t.Errorf("%v", err)
 	}
-	if _, err := Open("ftp://example.com/"); !errors.Is(err, ErrPlace) {
+	if _, err := archive.Open("ftp://example.com/"); !errors.Is(err, archive.ErrPlace) {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestURLsOfBuckets(t *testing.T) {
+	for text, want := range map[string]string{
+		"s3://acme": "s3://acme", "s3://acme/books/1?endpoint=http://127.0.0.1:9&region=eu-1&lock-days=30&lock=compliance": "s3://acme/books/1",
+	} {
+		if p, err := archive.Open(text); err != nil || p.String() != want {
+			t.Errorf("%s: %v, %v", text, p, err)
+		}
+	}
+	for _, text := range []string{
+		"", "s3://", "s3://key:secret@acme", "s3://acme?lock-days=0", "s3://acme?lock=never", "s3://acme?other=1", "s3://acme?endpoint=host",
+		"s3://acme?endpoint=ftp://host", "s3://acme?region=a&region=b", "gs://acme", "s3://acme?%zz",
+	} {
+		p, err := archive.Open(text)
+		if !errors.Is(err, archive.ErrPlace) {
+			t.Errorf("%q: %v, %v", text, p, err)
+		}
+	}
+}
+
+// A bucket that nobody answers for cannot be reached, and says so soon.
+func TestABucketThatIsNotThere(t *testing.T) {
+	t.Setenv("AWS_ACCESS_KEY_ID", "k")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "s")
+	b, err := archive.Open("s3://acme/x?endpoint=http://127.0.0.1:1&region=eu-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Put(t.Context(), "x", []byte("x")); !errors.Is(err, archive.ErrUnreachable) {
+		t.Errorf("put: %v", err)
+	}
+	if _, err := b.Get(t.Context(), "x"); !errors.Is(err, archive.ErrUnreachable) {
+		t.Errorf("get: %v", err)
+	}
+	if _, err := b.List(t.Context(), "x"); !errors.Is(err, archive.ErrUnreachable) {
+		t.Errorf("list: %v", err)
 	}
 }

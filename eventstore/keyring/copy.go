@@ -85,17 +85,17 @@ func (r *Ring) restore(c Copy, root Root) error {
 			return err
 		})
 		if err == nil {
-			err = r.adopt(file, h, keys)
-		} else if named {
-			_ = file.Close()
+			err = r.adopt(file, h, keys) // it closes the file where it fails
 		}
-		if err != nil {
-			return err
+		if err == nil {
+			if err = r.rewrite(&fresh, key); err != nil {
+				_ = r.file.Close()
+			}
 		}
-		if err := r.rewrite(&fresh, key); err != nil {
-			return errors.Join(err, r.file.Close(), os.Remove(r.path))
+		if err != nil && named {
+			err = errors.Join(err, os.Remove(r.path))
 		}
-		return nil
+		return err
 	})
 }
 

@@ -64,9 +64,15 @@ func (db *database) lockRebuild(ctx context.Context) (unlock func(), err error) 
 	if err != nil {
 		return nil, err
 	}
-	unlock = func() { c.Close(context.WithoutCancel(ctx)) } //nolint:errcheck // the server notices
+	release := func() error { return nil }
+	unlock = func() {
+		// A server notices late that a connection was closed, so the lock goes first.
+		_ = release()
+		_ = c.Close(context.WithoutCancel(ctx))
+	}
 	tx, err := c.Begin(ctx)
 	if err == nil {
+		release = func() error { return tx.Rollback(context.WithoutCancel(ctx)) }
 		var book []byte
 		err = tx.QueryRow(ctx, `SELECT book FROM daybook.rebuilds WHERE book = $1 FOR UPDATE NOWAIT`, db.book[:]).Scan(&book)
 	}
