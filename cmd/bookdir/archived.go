@@ -182,7 +182,7 @@ func (b *Book) Prune(ctx context.Context) (Pruned, error) {
 	}
 	r := &backup{link: l, archive: a}
 	r.writer.Origin = a.Origin
-	if r.writer.Place, err = archive.Open(a.To); err != nil {
+	if r.writer.Place, err = archive.Open(a.To, l.options.Clock.Now); err != nil {
 		return Pruned{}, err
 	}
 	if r.writer.To, err = archive.ParseRecipients(a.Recipients); err != nil {

@@ -136,7 +136,7 @@ func (l *link) backup(ctx context.Context, progress func(done, of uint64)) (_ Ar
 		return Archived{}, err
 	}
 	r := &backup{link: l, archive: a, begun: l.options.Clock.Now().UTC()}
-	if r.writer.Place, err = archive.Open(a.To); err != nil {
+	if r.writer.Place, err = archive.Open(a.To, l.options.Clock.Now); err != nil {
 		return Archived{}, err
 	}
 	if r.writer.To, err = archive.ParseRecipients(a.Recipients); err != nil {

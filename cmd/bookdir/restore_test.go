@@ -43,7 +43,7 @@ func newArchived(t *testing.T) *archived {
 	}
 	a := &archived{to: filepath.Join(t.TempDir(), "elsewhere"), ids: archive.Identities{escrow}}
 	a.dir, a.options = create(t)
-	if a.place, err = archive.Open(a.to); err != nil {
+	if a.place, err = archive.Open(a.to, time.Now); err != nil {
 		t.Fatal(err)
 	}
 	a.with(t, func(b *Book) {

@@ -139,7 +139,7 @@ func (f *archiveFlags) add(cmd *cobra.Command) {
 
 // read opens what the flags name.
 func (f *archiveFlags) read(a *app) (archive.Place, archive.Identities, [][]byte, error) {
-	place, err := archive.Open(f.from)
+	place, err := archive.Open(f.from, a.now)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -224,7 +224,7 @@ func (a *app) backupListCommand() *cobra.Command {
 their segments tell. It needs no key, and reads no segment.`,
 		Args: cobra.NoArgs,
 		RunE: a.do(func(cmd *cobra.Command, _ []string) error {
-			place, err := archive.Open(from)
+			place, err := archive.Open(from, a.now)
 			if err != nil {
 				return err
 			}

@@ -222,6 +222,10 @@ func (h home) figures() map[string]string {
 func (h home) search() map[string][]string {
 	h.Helper()
 	found, state, views := h.openFiles(h.files())
+	// A new state file gets its rows a moment after the answer.
+	for end := time.Now().Add(5 * time.Second); state == 0 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		found, state, views = h.openFiles(h.files())
+	}
 	if state == 0 || views == 0 {
 		h.Fatalf("%d rows of the state and %d pages of views could be opened", state, views)
 	}

@@ -36,6 +36,7 @@ type Bucket struct {
 	// lock is how long objects that are put once are locked; 0 for not at all.
 	lock time.Duration
 	mode minio.RetentionMode
+	now  func() time.Time
 	text string
 }
 
@@ -46,12 +47,12 @@ type Bucket struct {
 // endpoint is that of AWS where none is named. With lock-days every segment is under
 // object lock for so many days, in governance mode unless lock says compliance; what is
 // replaced, the key ring above all, never is. ErrPlace.
-func NewBucket(text string) (*Bucket, error) {
+func NewBucket(text string, now func() time.Time) (*Bucket, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "s3" || u.Host == "" || u.User != nil || u.Fragment != "" {
 		return nil, fmt.Errorf("%w: not like s3://bucket/prefix, or with credentials in it", ErrPlace)
 	}
-	b := &Bucket{bucket: u.Host, prefix: strings.Trim(u.Path, "/"), mode: minio.Governance}
+	b := &Bucket{bucket: u.Host, prefix: strings.Trim(u.Path, "/"), mode: minio.Governance, now: now}
 	b.text = "s3://" + u.Host + u.Path
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
@@ -134,7 +135,7 @@ func (b *Bucket) Put(ctx context.Context, name string, content []byte) error {
 	var o minio.PutObjectOptions
 	o.SetMatchETagExcept("*")
 	if b.lock > 0 {
-		o.Mode, o.RetainUntilDate = b.mode, time.Now().UTC().Add(b.lock)
+		o.Mode, o.RetainUntilDate = b.mode, b.now().UTC().Add(b.lock)
 	}
 	return b.put(ctx, name, content, o)
 }

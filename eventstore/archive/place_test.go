@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/daybook-ledger/daybook/eventstore/archive"
 	"github.com/daybook-ledger/daybook/testing/archivetest"
@@ -63,7 +64,7 @@ func TestAFolderThatCannotBeWritten(t *testing.T) {
 	if err := f.Put(t.Context(), "x", nil); !errors.Is(err, archive.ErrUnreachable) {
 		t.Errorf("%v", err)
 	}
-	if _, err := archive.Open("ftp://example.com/"); !errors.Is(err, archive.ErrPlace) {
+	if _, err := archive.Open("ftp://example.com/", time.Now); !errors.Is(err, archive.ErrPlace) {
 		t.Errorf("%v", err)
 	}
 }
@@ -72,7 +73,7 @@ func TestURLsOfBuckets(t *testing.T) {
 	for text, want := range map[string]string{
 		"s3://acme": "s3://acme", "s3://acme/books/1?endpoint=http://127.0.0.1:9&region=eu-1&lock-days=30&lock=compliance": "s3://acme/books/1",
 	} {
-		if p, err := archive.Open(text); err != nil || p.String() != want {
+		if p, err := archive.Open(text, time.Now); err != nil || p.String() != want {
 			t.Errorf("%s: %v, %v", text, p, err)
 		}
 	}
@@ -80,7 +81,7 @@ func TestURLsOfBuckets(t *testing.T) {
 		"", "s3://", "s3://key:secret@acme", "s3://acme?lock-days=0", "s3://acme?lock=never", "s3://acme?other=1", "s3://acme?endpoint=host",
 		"s3://acme?endpoint=ftp://host", "s3://acme?region=a&region=b", "gs://acme", "s3://acme?%zz",
 	} {
-		p, err := archive.Open(text)
+		p, err := archive.Open(text, time.Now)
 		if !errors.Is(err, archive.ErrPlace) {
 			t.Errorf("%q: %v, %v", text, p, err)
 		}
@@ -91,7 +92,7 @@ func TestURLsOfBuckets(t *testing.T) {
 func TestABucketThatIsNotThere(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "k")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "s")
-	b, err := archive.Open("s3://acme/x?endpoint=http://127.0.0.1:1&region=eu-1")
+	b, err := archive.Open("s3://acme/x?endpoint=http://127.0.0.1:1&region=eu-1", time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -111,7 +111,7 @@ func bucket(t *testing.T, o minio.MakeBucketOptions) string {
 
 func place(t *testing.T, bucket, options string) archive.Place {
 	t.Helper()
-	p, err := archive.Open("s3://" + bucket + "?region=us-east-1&endpoint=" + url.QueryEscape("http://"+endpoint) + options)
+	p, err := archive.Open("s3://"+bucket+"?region=us-east-1&endpoint="+url.QueryEscape("http://"+endpoint)+options, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +231,7 @@ func TestABookInABucket(t *testing.T) {
 					}
 				}
 			})
-			place, err := archive.Open(to)
+			place, err := archive.Open(to, time.Now)
 			if err != nil {
 				t.Fatal(err)
 			}
