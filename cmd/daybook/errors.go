@@ -178,10 +178,16 @@ func explain(err, interrupted error) *failure {
 	case errors.Is(err, ledger.ErrOutcomeUnknown):
 		return classify(err)
 	case interrupted != nil && (errors.Is(err, context.Canceled) || errors.Is(err, interrupted)):
-		return &failure{code: codeInterrupted, message: "stopped by a signal", hint: "run the command again to go on"}
+		return stoppedBySignal
 	}
-	return classify(err)
+	told = classify(err)
+	if interrupted != nil && told.code == codeFailed {
+		return stoppedBySignal // SQLite, for one, says that it was interrupted in its own words
+	}
+	return told
 }
+
+var stoppedBySignal = &failure{code: codeInterrupted, message: "stopped by a signal", hint: "run the command again to go on"}
 
 // classify finds the code of an error that has none of its own.
 func classify(err error) *failure {

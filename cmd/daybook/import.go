@@ -80,7 +80,7 @@ func (s *session) importCSV(ctx context.Context, path, mapPath, rejectsPath stri
 	if err := s.app.checkCSV(ctx, path, m); err != nil {
 		return summary, err
 	}
-	source, err := csvfile.Open(path, s.app.stdin)
+	source, err := csvfile.Open(path, interruptible(ctx, s.app.stdin))
 	if err != nil {
 		return summary, err
 	}
@@ -111,6 +111,18 @@ func (a *app) checkCSV(ctx context.Context, path string, m *csvfile.Map) error {
 	meter.uncounted = true
 	defer meter.end()
 	return csvfile.Check(ctx, path, m, func(read, size int64) { meter.at(uint64(read), uint64(size)) })
+}
+
+// interruptible gives what a reader gives until the context ends: else a signal
+// would wait for input that may never come.
+func interruptible(ctx context.Context, in io.Reader) io.Reader {
+	out, into := io.Pipe()
+	go func() {
+		_, err := io.Copy(into, in)
+		_ = into.CloseWithError(err)
+	}()
+	context.AfterFunc(ctx, func() { _ = out.CloseWithError(ctx.Err()) })
+	return out
 }
 
 // distinct refuses to write the rejects over what is read.

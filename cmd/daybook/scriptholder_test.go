@@ -128,7 +128,7 @@ func (h *holders) interrupt(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(running.process.Process.Signal(syscall.SIGINT))
 	<-running.ended
 	if code := running.process.ProcessState.ExitCode(); code != exitFailed {
-		ts.Fatalf("the holder ended with exit code %d", code)
+		ts.Fatalf("the holder ended with exit code %d: %s", code, ts.ReadFile("holder.err"))
 	}
 }
 

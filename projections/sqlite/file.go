@@ -173,6 +173,16 @@ func (f *file) close() error {
 			errs = append(errs, db.Close())
 		}
 	}
+	// A transaction whose context ended is rolled back by a goroutine of its own,
+	// which closes the connection after Close has returned.
+	for _, db := range []*sql.DB{f.read, f.write} {
+		for wait := time.Millisecond; db != nil && db.Stats().OpenConnections > 0; wait *= 2 {
+			if wait > time.Minute/10 {
+				return errors.Join(append(errs, errors.New("sqlite: close: the file is still in use"))...)
+			}
+			time.Sleep(wait)
+		}
+	}
 	vfs.Unregister(f.vfs)
 	clear(f.key)
 	return errors.Join(errs...)
