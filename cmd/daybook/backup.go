@@ -78,7 +78,7 @@ gone on with the next time.`,
 	flags.StringVar(&f.to, "to", "", "where the archive is to be: the `PLACE` is a folder on another disk or machine, or s3://bucket/prefix?endpoint=…")
 	flags.StringArrayVar(&f.recipients, "recipient", nil, "an age `RECIPIENT` who can read it, age1… or age1pq…; may be repeated")
 	flags.DurationVar(&f.every, "every", 0, "archive an open book this often, such as `15m`; 0 for never")
-	cmd.AddCommand(a.backupVerifyCommand(), a.backupListCommand(), a.backupPruneCommand())
+	cmd.AddCommand(a.backupVerifyCommand(), a.backupListCommand(), a.backupPruneCommand(), a.backupDrillCommand())
 	return cmd
 }
 
@@ -143,17 +143,9 @@ func (f *archiveFlags) read(a *app) (archive.Place, archive.Identities, [][]byte
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	file, err := os.Open(f.identity)
+	ids, err := a.identities(f.identity)
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("the identity: %w", err)
-	}
-	defer file.Close()
-	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
-		a.warn("others can read the identity %s: chmod 600 makes it yours alone", f.identity)
-	}
-	ids, err := archive.ParseIdentities(file)
-	if err != nil {
-		return nil, nil, nil, fmt.Errorf("%s: %w", f.identity, err)
+		return nil, nil, nil, err
 	}
 	var expected [][]byte
 	for _, path := range f.expect {
@@ -164,6 +156,23 @@ func (f *archiveFlags) read(a *app) (archive.Place, archive.Identities, [][]byte
 		expected = append(expected, text)
 	}
 	return place, ids, expected, nil
+}
+
+// identities reads a file of age identities.
+func (a *app) identities(path string) (archive.Identities, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("the identity: %w", err)
+	}
+	defer file.Close()
+	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+		a.warn("others can read the identity %s: chmod 600 makes it yours alone", path)
+	}
+	ids, err := archive.ParseIdentities(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return ids, nil
 }
 
 func (a *app) backupVerifyCommand() *cobra.Command {
@@ -257,6 +266,75 @@ their segments tell. It needs no key, and reads no segment.`,
 		panic(err) // the flag is defined above
 	}
 	return cmd
+}
+
+func (a *app) backupDrillCommand() *cobra.Command {
+	var identity, scratch string
+	cmd := changing(&cobra.Command{
+		Use:   "drill",
+		Short: "Try whether the book comes back from its archive",
+		Long: `Bring the archive up to date, restore the book from it to a scratch folder, verify
+it deeply and compare the hash of every list with the book's own. The result is
+entered in the log, a failure too, and the scratch folder is removed. The exit
+code is 1 when anything was wrong.`,
+		Example: `  daybook backup drill --identity ops.txt`,
+		Args:    cobra.NoArgs,
+		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, _ []string) error {
+			ids, err := a.identities(identity)
+			if err != nil {
+				return err
+			}
+			m := a.meter("Restoring")
+			done, err := s.book.Drill(ctx, bookdir.DrillOptions{
+				Identities: ids, Scratch: scratch, Principal: a.who(), ID: s.id, Progress: m.at,
+			})
+			m.end()
+			if err != nil {
+				return err
+			}
+			answer := drillJSON{
+				OK: done.Failure == "", Archive: done.Archive, Milliseconds: done.Milliseconds, Failure: done.Failure,
+				change: change{Position: done.Receipt.Position, Command: s.id, Repeated: done.Receipt.Repeated},
+			}
+			if done.Restored != nil {
+				answer.Size = done.Restored.Size
+			}
+			if err := errors.Join(a.answer(answer, answer.people), s.keep(done.Receipt)); err != nil {
+				return err
+			}
+			if !answer.OK {
+				return fail("drill-failed", "daybook backup verify tells what is wrong with the archive", "%s", answer.Failure)
+			}
+			return nil
+		}),
+	})
+	cmd.Flags().StringVar(&identity, "identity", "", "a `FILE` with an age identity of one of the recipients")
+	cmd.Flags().StringVar(&scratch, "scratch", "", "the `FOLDER` to restore in (else the system's for temporary files)")
+	if err := cmd.MarkFlagRequired("identity"); err != nil {
+		panic(err) // the flag is defined above
+	}
+	return cmd
+}
+
+// drillJSON is the answer of a drill.
+type drillJSON struct {
+	OK      bool   `json:"ok"`
+	Archive string `json:"archive"`
+	// Size is how many commits came back.
+	Size         uint64 `json:"size"`
+	Milliseconds int    `json:"milliseconds"`
+	Failure      string `json:"failure,omitempty"`
+	change
+}
+
+func (d drillJSON) people(w io.Writer) {
+	took := (time.Duration(d.Milliseconds) * time.Millisecond).Round(10 * time.Millisecond)
+	if d.OK {
+		fmt.Fprintf(w, "Brought back %s from %s in %s: verified, and every list as it is here (position %d%s).\n",
+			count(d.Size, "commit"), d.Archive, took, d.Position, again(d.change))
+		return
+	}
+	fmt.Fprintf(w, "THE DRILL FAILED after %s, at %s (position %d%s).\n", took, count(d.Size, "commit"), d.Position, again(d.change))
 }
 
 func (a *app) backupPruneCommand() *cobra.Command {

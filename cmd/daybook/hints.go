@@ -20,6 +20,7 @@ const (
 // hints say what to do after refusals whose package does not: it does not know
 // how it is asked.
 var hints = map[string]string{
+	"invalid-drill":               "daybook backup drill enters what it finds",
 	"already-issued":              "an issued invoice is corrected by a credit note: daybook credit issue",
 	"ambiguous-exemption-reason":  "give each category one reason",
 	"amount-overflow":             "divide the document, or look for a slip in a quantity or price",

@@ -15,7 +15,7 @@ import (
 
 // pathFlags name the flags whose values are paths. The test's process is in
 // another folder than the script is, so that paths are made absolute.
-var pathFlags = []string{"--dir", "--key-file", "--passphrase-file", "--new-key-file", "--new-passphrase-file", "--map", "--rejects", "--receipt", "--identity", "--trust", "--expect", "--out", "--state", "--book-identity"}
+var pathFlags = []string{"--dir", "--key-file", "--passphrase-file", "--new-key-file", "--new-passphrase-file", "--map", "--rejects", "--receipt", "--identity", "--trust", "--expect", "--out", "--state", "--book-identity", "--scratch"}
 
 // pathFlag reports whether a flag's value is a path; those of --from and --to are
 // dates but where they name an archive.

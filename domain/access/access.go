@@ -58,6 +58,7 @@ var permits = map[string][]Role{
 	"book.revoke":        nil,
 	"book.set-retention": nil,
 	"book.open-epoch":    nil,
+	"book.record-drill":  {Bookkeeper},
 	"customer.erase":     nil,
 	"series.configure":   {Bookkeeper},
 	"customer.register":  {Bookkeeper, Clerk, Importer},

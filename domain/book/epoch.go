@@ -9,10 +9,7 @@ import (
 
 // Validate checks the form of the command.
 func (c *OpenEpoch) Validate() error {
-	if field.Blank(c.Reason) {
-		return domain.Refuse("reason-missing", "a new epoch of the log needs a reason")
-	}
-	if err := field.Line("reason", c.Reason, field.MaxName); err != nil {
+	if err := field.Reason("new epoch of the log", c.Reason); err != nil {
 		return err
 	}
 	if c.Origin == "" || c.Origin == c.Follows.Origin {

@@ -168,6 +168,7 @@ func changedBook(t *testing.T) *given.Book {
 		Book: b.ID, Origin: "acme.example/book/2", Reason: "the disk died",
 		Follows: book.Checkpoint{Origin: "acme.example/book", Size: uint64(len(b.Log)), Root: make([]byte, 32)},
 	})
+	b.Take(t, &book.RecordDrill{Book: b.ID, Drill: book.Drill{Archive: "/elsewhere", Failure: "it was not there"}})
 	b.Take(t, &book.Grant{Book: b.ID, Principal: "bob", Role: "clerk"})
 	b.Take(t, &book.Grant{Book: b.ID, Principal: "eve", Role: "clerk"})
 	b.Take(t, &book.Grant{Book: b.ID, Principal: "eve", Role: "auditor"})
