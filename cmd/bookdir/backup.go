@@ -302,12 +302,13 @@ func (l *link) backups() {
 		defer close(done)
 		var again time.Time // not before
 		for {
-			now := l.options.Clock.Now()
-			a, err := ReadArchive(l.dir)
-			if err == nil && a.Every > 0 && now.Sub(a.At) >= a.Every && !now.Before(again) {
-				if _, err := l.backup(ctx, nil); err != nil && ctx.Err() == nil {
-					l.options.Log.Warn("the archive could not be written; it will be tried again", "error", err)
-					again = now.Add(min(a.Every, backupAgain))
+			if a, err := ReadArchive(l.dir); err == nil && a.Every > 0 {
+				now := l.options.Clock.Now()
+				if now.Sub(a.At) >= a.Every && !now.Before(again) {
+					if _, err := l.backup(ctx, nil); err != nil && ctx.Err() == nil {
+						l.options.Log.Warn("the archive could not be written; it will be tried again", "error", err)
+						again = now.Add(min(a.Every, backupAgain))
+					}
 				}
 			}
 			select {

@@ -13,6 +13,8 @@
 //	views/      the views                     made anew from the log if lost
 //	views.url   where the views are, if not in the folder
 //	connect     how other processes reach the one that holds the book
+//	archive.json  where the archive is, and how far it reaches
+//	damaged/    logs as they were before a repair
 //	unclean/    copies of the newest log files, made after an unclean stop
 //
 // One process holds the book: it runs the server and the writer. Any other

@@ -15,13 +15,10 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/daybook-ledger/daybook/domain/book"
-	"github.com/daybook-ledger/daybook/eventstore"
 	"github.com/daybook-ledger/daybook/eventstore/archive"
 	"github.com/daybook-ledger/daybook/eventstore/head"
-	"github.com/daybook-ledger/daybook/eventstore/jetstream"
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
 	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/eventstore/seal"
@@ -278,54 +275,15 @@ func (r Restore) expected(v *page.Verifier) (heads []page.Head, err error) {
 
 // pages makes the log anew from the archive's pages, each checked before it is
 // written, and holds it against every checkpoint that is known.
-func (r Restore) pages(ctx context.Context, dir string, from archivedLog, reader *archive.Reader, expected []page.Head) (_ page.Head, err error) {
-	server, err := jetstream.Start(jetstream.Config{Dir: filepath.Join(dir, "store"), Book: from.info.Book, Bulk: true, Log: r.Log})
-	if err != nil {
-		return page.Head{}, err
+func (r Restore) pages(ctx context.Context, dir string, from archivedLog, reader *archive.Reader, expected []page.Head) (page.Head, error) {
+	h, err := newLog{
+		book: from.info.Book, verifier: from.verifier, reader: reader, beyond: r.beyond, log: r.Log, progress: r.Progress,
+		agrees: func(h page.Head) error { return agrees(reader, h, expected) },
+	}.lay(ctx, filepath.Join(dir, "store"))
+	if err == nil && h.Size == 0 {
+		err = fmt.Errorf("%w: nothing of the log up to there", ErrNoLog)
 	}
-	defer func() { err = errors.Join(err, server.Shutdown()) }()
-	if err := jetstream.Create(ctx, server, from.info.Book, 1); err != nil {
-		return page.Head{}, err
-	}
-	store, err := jetstream.Open(ctx, server, from.info.Book)
-	if err != nil {
-		return page.Head{}, err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	chain, err := page.NewChain(from.verifier, page.EmptyHead(), page.Edge{})
-	if err != nil {
-		return page.Head{}, err
-	}
-	last, err := reader.Last(ctx)
-	if err != nil {
-		return page.Head{}, err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	for ready := range openAhead(ctx, reader, from.verifier, last) {
-		if ready.err != nil {
-			return page.Head{}, ready.err
-		}
-		if r.beyond(ready.page) {
-			break
-		}
-		if err := chain.Accept(ready.stored.Number, ready.page, ready.leaves); err != nil {
-			return page.Head{}, err
-		}
-		if err := agrees(reader, chain.Head(), expected); err != nil {
-			return page.Head{}, err
-		}
-		if err := store.Append(ctx, ready.stored.Number-1, ready.stored.Body); err != nil {
-			return page.Head{}, err
-		}
-		if r.Progress != nil {
-			r.Progress(ready.stored.Number, last)
-		}
-	}
-	if chain.Head().Size == 0 {
-		return page.Head{}, fmt.Errorf("%w: nothing of the log up to there", ErrNoLog)
-	}
-	return chain.Head(), ctx.Err()
+	return h, err
 }
 
 // agrees holds a head against the checkpoints of its size.
@@ -354,39 +312,6 @@ func (r Restore) beyond(p page.Page) bool {
 	})
 }
 
-// openedPage is a page that was opened ahead, on another core.
-type openedPage struct {
-	stored eventstore.Page
-	page   page.Page
-	leaves []tlog.Hash
-	err    error
-}
-
-func openAhead(ctx context.Context, reader *archive.Reader, v *page.Verifier, last uint64) <-chan openedPage {
-	out := make(chan openedPage, 16)
-	go func() {
-		defer close(out)
-		for stored, err := range reader.Read(ctx, 1, last) {
-			one := openedPage{stored: stored, err: err}
-			if err == nil {
-				if one.page, err = v.Open(stored.Body); err != nil {
-					one.err = page.At(err, stored.Number)
-				}
-				one.leaves = one.page.Leaves(nil)
-			}
-			select {
-			case out <- one:
-			case <-ctx.Done():
-				return
-			}
-			if one.err != nil {
-				return
-			}
-		}
-	}()
-	return out
-}
-
 // loss tells what is known to have been acknowledged and was not brought back, and
 // refuses it where nobody accepted it.
 func (r Restore) loss(ctx context.Context, from archivedLog, reader *archive.Reader, h page.Head, expected []page.Head) (*Loss, error) {
@@ -399,22 +324,28 @@ func (r Restore) loss(ctx context.Context, from archivedLog, reader *archive.Rea
 			newest = e
 		}
 	}
-	lost := &Loss{Restored: h.Size, Known: newest.Size, Newest: newest}
-	switch {
-	case newest.Size <= h.Size:
-		lost = nil
-		if r.AcceptLoss != nil && *r.AcceptLoss != 0 {
-			return nil, fmt.Errorf("bookdir: %w", ErrNoLoss)
+	return accepted(r.AcceptLoss, h, newest, r.ReadOnly)
+}
+
+// accepted gives the loss between a head and the newest that is known, nil where
+// there is none, and refuses it where not exactly that was accepted.
+func accepted(commits *uint64, h, newest page.Head, anyway bool) (*Loss, error) {
+	if newest.Size <= h.Size {
+		if commits != nil && *commits != 0 {
+			return nil, ErrNoLoss
 		}
-	case r.ReadOnly:
-	case r.AcceptLoss == nil || *r.AcceptLoss != lost.Commits():
+		return nil, nil
+	}
+	newest.Page = 0
+	lost := &Loss{Restored: h.Size, Known: newest.Size, Newest: newest}
+	if !anyway && (commits == nil || *commits != lost.Commits()) {
 		return nil, lost
 	}
 	return lost, nil
 }
 
 // ErrNoLoss means that a loss was accepted and nothing is lost.
-var ErrNoLoss = errors.New("nothing that is known is lost")
+var ErrNoLoss = errors.New("bookdir: nothing that is known is lost")
 
 // silence makes the copy unable to sign.
 func (r Restore) silence(dir string, info *Info, ring *keyring.Ring, from archivedLog) error {

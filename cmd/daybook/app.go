@@ -83,7 +83,7 @@ reports follow from it.`,
 		a.initCommand(), a.bookCommand(), a.customerCommand(), a.invoiceCommand(), a.creditCommand(),
 		a.paymentCommand(), a.periodCommand(),
 		a.seriesCommand(), a.importCommand(), a.exportCommand(), a.reportCommand(), a.historyCommand(), a.diffCommand(), a.verifyCommand(),
-		a.backupCommand(), a.restoreCommand(), a.rebuildCommand(), a.viewsCommand(), a.attestCommand(), a.statusCommand(),
+		a.backupCommand(), a.restoreCommand(), a.repairCommand(), a.rebuildCommand(), a.viewsCommand(), a.attestCommand(), a.statusCommand(),
 		a.keysCommand(), a.receiptCommand(), a.logCommand(), a.witnessCommand(), a.bundleCommand(), a.accessCommand(), a.demoCommand(), a.versionCommand(),
 	)
 	completePaths(root)

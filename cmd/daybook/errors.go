@@ -64,10 +64,10 @@ func fail(code, hint, format string, args ...any) error {
 
 const (
 	hintVerify  = "keep a copy of the book's folder as it is, then run daybook verify to see what is wrong"
-	hintBackup  = "keep a copy of the book's folder as it is, and bring the book back from a backup"
+	hintBackup  = "daybook repair makes the log anew from what survives and the archive; daybook restore makes the book anew elsewhere"
 	hintNewer   = "use the version of daybook that wrote it, or a later one"
 	hintBusy    = "wait until the other process is done and try again"
-	hintHead    = "bring the file back from a backup of the book's folder; daybook verify checks the rest"
+	hintHead    = "daybook repair makes it anew, and the log goes on in a new epoch"
 	hintRoom    = "make room on the disk and repeat the command"
 	hintUnknown = "repeat the command with the same --command-id: it is entered once, whatever happened"
 )
@@ -98,6 +98,7 @@ var known = []struct {
 	{bookdir.ErrTwin, "archive-contradiction", "find the other copy of the book that writes there, and restore one of the two to go on under a name of its own"},
 	{bookdir.ErrNoLog, "archive-missing", "check --from and --origin; daybook backup list tells what is there"},
 	{bookdir.ErrSeveralLogs, "archive-ambiguous", "name one with --origin; daybook backup list tells what is there"},
+	{bookdir.ErrSound, "nothing-to-repair", "daybook verify checks the whole log"},
 	{bookdir.ErrNoLoss, "no-loss", "leave out --accept-loss"},
 	{archive.ErrIdentity, "wrong-identity", "give the file of an identity whose recipient the archive was made for"},
 	{archive.ErrRecipients, "invalid-recipient", "age-keygen makes an identity and tells its recipient: age1…, or age1pq1… with -pq"},
@@ -112,13 +113,13 @@ var known = []struct {
 	{keyring.ErrNewer, "newer-version", hintNewer},
 	{keyring.ErrPassphrase, "wrong-passphrase", "check the passphrase, or name the key file that the book was made with: --key-file"},
 	{keyring.ErrKeyFile, "key-file-unusable", "a key file holds at least 32 random bytes and is readable by its owner alone"},
-	{keyring.ErrMissing, "ring-missing", "bring the file ring back from a backup: without its keys nobody can read the book"},
-	{keyring.ErrDamaged, "ring-damaged", "bring the file ring back from a backup: without its keys nobody can read the book"},
+	{keyring.ErrMissing, "ring-missing", "daybook restore makes the book anew from its archive: without its keys nobody can read it"},
+	{keyring.ErrDamaged, "ring-damaged", "daybook restore makes the book anew from its archive: without its keys nobody can read it"},
 	{keyring.ErrExists, "folder-not-empty", "give a new folder, or an empty one"},
 	{keyring.ErrInvalid, "invalid-passphrase", "choose a passphrase that is not empty"},
-	{commit.ErrNotErased, "key-destroyed", "bring the file ring back from a backup: what was erased is erased again at the next start"},
+	{commit.ErrNotErased, "key-destroyed", "daybook restore makes the book anew from its archive: what was erased stays erased"},
 	{keyring.ErrDestroyed, "key-destroyed", hintVerify},
-	{keyring.ErrUnknownKey, "key-missing", "bring the newest copy of the file ring back from a backup"},
+	{keyring.ErrUnknownKey, "key-missing", "daybook restore makes the book anew from its archive"},
 
 	{head.ErrMissing, bookdir.CodeHeadMissing, hintHead},
 	{head.ErrDamaged, bookdir.CodeHeadDamaged, hintHead},

@@ -20,7 +20,7 @@ var pathFlags = []string{"--dir", "--key-file", "--passphrase-file", "--new-key-
 // pathFlag reports whether a flag's value is a path; those of --from and --to are
 // dates but where they name an archive.
 func pathFlag(command, flag string) bool {
-	archives := (command == "backup" || command == "restore") && (flag == "--to" || flag == "--from")
+	archives := slices.Contains([]string{"backup", "restore", "repair"}, command) && (flag == "--to" || flag == "--from")
 	return archives || slices.Contains(pathFlags, flag)
 }
 

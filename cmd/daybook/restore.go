@@ -157,6 +157,6 @@ func lossy(err error) error {
 	if !errors.As(err, &loss) {
 		return err
 	}
-	return fail("loss", fmt.Sprintf("look for a newer archive; or accept it with --accept-loss %d; or look at what there is with --read-only", loss.Commits()),
+	return fail("loss", fmt.Sprintf("look for a newer archive, or accept it with --accept-loss %d", loss.Commits()),
 		"positions %d to %d (%s) were acknowledged and are not brought back", loss.Restored, loss.Known-1, count(loss.Commits(), "commit"))
 }

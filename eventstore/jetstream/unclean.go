@@ -236,3 +236,20 @@ func listCopies(into string) ([]int, error) {
 	slices.Sort(numbers)
 	return numbers, nil
 }
+
+// PreserveAll copies every file of a server that does not run, into a folder that is
+// not there yet. ErrHeld means that it runs.
+func PreserveAll(dir, into string) error {
+	lock, err := lockDir(dir)
+	if err != nil {
+		return fmt.Errorf("eventstore: copy %s: %w", dir, err)
+	}
+	defer func() { _ = lock.Close() }()
+	if err := os.CopyFS(into, os.DirFS(dir)); err != nil {
+		return fmt.Errorf("eventstore: copy %s: %w", dir, err)
+	}
+	if err := syncAll(into); err != nil {
+		return fmt.Errorf("eventstore: copy %s: %w", dir, err)
+	}
+	return nil
+}

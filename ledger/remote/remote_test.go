@@ -237,11 +237,12 @@ func TestNobodyAnswers(t *testing.T) {
 		t.Errorf("without a server of the book: %v", err)
 	}
 	// A writer that takes the command and is never heard of again.
-	if _, err := conn().Subscribe(Subject(given.ID("book")), func(*nats.Msg) { go s.Shutdown() }); err != nil {
+	vanishing := conn()
+	if _, err := vanishing.Subscribe(Subject(given.ID("book")), func(*nats.Msg) { go s.Shutdown() }); err != nil {
 		t.Fatal(err)
 	}
 	silent := conn()
-	if err := silent.Flush(); err != nil {
+	if err := errors.Join(vanishing.Flush(), silent.Flush()); err != nil {
 		t.Fatal(err)
 	}
 	if book, err = Dial(silent, given.ID("book"), key); err != nil {

@@ -1,0 +1,109 @@
+package bookdir
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/google/uuid"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/daybook-ledger/daybook/eventstore"
+	"github.com/daybook-ledger/daybook/eventstore/jetstream"
+	"github.com/daybook-ledger/daybook/eventstore/page"
+)
+
+// newLog makes a book's log anew from pages that are elsewhere, bit for bit.
+type newLog struct {
+	book     uuid.UUID
+	verifier *page.Verifier
+	reader   eventstore.Reader
+	// agrees refuses the log after a page; beyond ends it before one.
+	agrees func(page.Head) error
+	beyond func(page.Page) bool
+	log    *slog.Logger
+	// progress may be nil.
+	progress func(pages, of uint64)
+}
+
+// lay makes the log in a store's folder, each page checked before it is written, and
+// gives its head. It is durable then.
+func (n newLog) lay(ctx context.Context, dir string) (_ page.Head, err error) {
+	server, err := jetstream.Start(jetstream.Config{Dir: dir, Book: n.book, Bulk: true, Log: n.log})
+	if err != nil {
+		return page.Head{}, err
+	}
+	defer func() { err = errors.Join(err, server.Shutdown()) }()
+	if err := jetstream.Create(ctx, server, n.book, 1); err != nil {
+		return page.Head{}, err
+	}
+	store, err := jetstream.Open(ctx, server, n.book)
+	if err != nil {
+		return page.Head{}, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	chain, err := page.NewChain(n.verifier, page.EmptyHead(), page.Edge{})
+	if err != nil {
+		return page.Head{}, err
+	}
+	last, err := n.reader.Last(ctx)
+	if err != nil {
+		return page.Head{}, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for ready := range openAhead(ctx, n.reader, n.verifier, last) {
+		if ready.err != nil {
+			return page.Head{}, ready.err
+		}
+		if n.beyond(ready.page) {
+			break
+		}
+		if err := chain.Accept(ready.stored.Number, ready.page, ready.leaves); err != nil {
+			return page.Head{}, err
+		}
+		if err := n.agrees(chain.Head()); err != nil {
+			return page.Head{}, err
+		}
+		if err := store.Append(ctx, ready.stored.Number-1, ready.stored.Body); err != nil {
+			return page.Head{}, err
+		}
+		if n.progress != nil {
+			n.progress(ready.stored.Number, last)
+		}
+	}
+	return chain.Head(), ctx.Err()
+}
+
+// openedPage is a page that was opened ahead, on another core.
+type openedPage struct {
+	stored eventstore.Page
+	page   page.Page
+	leaves []tlog.Hash
+	err    error
+}
+
+func openAhead(ctx context.Context, reader eventstore.Reader, v *page.Verifier, last uint64) <-chan openedPage {
+	out := make(chan openedPage, 16)
+	go func() {
+		defer close(out)
+		for stored, err := range reader.Read(ctx, 1, last) {
+			one := openedPage{stored: stored, err: err}
+			if err == nil {
+				if one.page, err = v.Open(stored.Body); err != nil {
+					one.err = page.At(err, stored.Number)
+				}
+				one.leaves = one.page.Leaves(nil)
+			}
+			select {
+			case out <- one:
+			case <-ctx.Done():
+				return
+			}
+			if one.err != nil {
+				return
+			}
+		}
+	}()
+	return out
+}

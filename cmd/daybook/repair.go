@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/daybook-ledger/daybook/cmd/bookdir"
+	"github.com/daybook-ledger/daybook/projections/views"
+)
+
+// repairJSON is the answer of repair.
+type repairJSON struct {
+	Dir    string `json:"dir"`
+	Origin string `json:"origin"`
+	Epoch  uint64 `json:"epoch"`
+	Pages  uint64 `json:"pages"`
+	Size   uint64 `json:"size"`
+	Root   string `json:"root"`
+	// Mended is how many pages came from the archive.
+	Mended uint64 `json:"mended"`
+	// Lost is how many commits are known to be lost.
+	Lost uint64 `json:"lost"`
+	// Kept is the folder with the log as it was.
+	Kept string `json:"kept"`
+}
+
+func (a *app) repairCommand() *cobra.Command {
+	var f archiveFlags
+	var loss uint64
+	var bookIdentity, reason string
+	cmd := &cobra.Command{
+		Use:   "repair",
+		Short: "Make a damaged log anew from what survives and the archive",
+		Long: `Make the log of a book anew, in its folder, from the pages that survive there and,
+with --from and --identity, those of its archive. Every page is verified, and is
+what it was, bit for bit. The log as it was is kept.
+
+Where everything that was acknowledged is there again, the book goes on as it was.
+Where something stays lost, that is refused, unless --accept-loss says exactly how
+many commits that is; the book then goes on under another name, in a new epoch of
+its log, and so it does where the remembered head is gone. Receipts of what is lost
+hold no more, and say so.
+
+Where the key ring is gone, too, daybook restore makes the book anew elsewhere.`,
+		Example: `  daybook repair --from /mnt/elsewhere/acme --identity ops.txt`,
+		Args:    cobra.NoArgs,
+		RunE: a.do(func(cmd *cobra.Command, _ []string) error {
+			r := bookdir.Repair{Identity: bookIdentity, Principal: a.who(), Reason: reason, Clock: a.clock, Log: a.log}
+			if cmd.Flags().Changed("accept-loss") {
+				r.AcceptLoss = &loss
+			}
+			if (f.from == "") != (f.identity == "") {
+				return usage("--from and --identity go together")
+			}
+			var err error
+			if f.from != "" {
+				if r.From, r.Identities, _, err = f.read(a); err != nil {
+					return err
+				}
+			}
+			return a.repaired(cmd, r)
+		}),
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.from, "from", "", "the `PLACE` of the archive: a folder, or s3://…")
+	flags.StringVar(&f.identity, "identity", "", "a `FILE` with an age identity of one of the recipients")
+	flags.Uint64Var(&loss, "accept-loss", 0, "accept that this `NUMBER` of commits is lost")
+	flags.StringVar(&bookIdentity, "book-identity", "", "the `FILE` of the book's own identity key, where it is offline")
+	flags.StringVar(&reason, "reason", "", "`WHY`; it is entered in the log where a new epoch begins")
+	return cmd
+}
+
+// remake makes the lists anew from a log that is another one than they were made from.
+func (a *app) remake(ctx context.Context) (err error) {
+	s, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close(ctx)) }()
+	m := a.meter("Making the lists anew")
+	defer m.end()
+	return s.book.RebuildViews(ctx, views.Rebuild{Named: views.Names(), Fresh: true}, m.at)
+}
+
+// repaired repairs the book that is meant, and tells.
+func (a *app) repaired(cmd *cobra.Command, r bookdir.Repair) error {
+	dir, err := a.bookDir()
+	if err != nil {
+		return err
+	}
+	info, err := bookdir.ReadInfo(dir)
+	if err != nil {
+		return err
+	}
+	a.compile()
+	if r.Root, err = a.root(dir, info.KeyFile); err != nil {
+		return err
+	}
+	<-a.compiled
+	m := a.meter("Repairing")
+	r.Progress = m.at
+	done, err := r.Do(cmd.Context(), dir)
+	m.end()
+	if err != nil {
+		return lossy(err)
+	}
+	if done.Info.Epoch != info.Epoch {
+		if err := a.remake(cmd.Context()); err != nil {
+			a.warn("the log is made anew, but the lists are still of the old one: run daybook rebuild (%s)", plain(err))
+		}
+	}
+	answer := repairJSON{
+		Dir: dir, Origin: done.Info.Origin, Epoch: done.Info.Epoch, Pages: done.Head.Page, Size: done.Head.Size,
+		Root: base64.StdEncoding.EncodeToString(done.Head.Root[:]), Mended: done.Mended, Kept: done.Kept,
+	}
+	if done.Loss != nil {
+		answer.Lost = done.Loss.Commits()
+	}
+	return a.answer(answer, func(w io.Writer) {
+		fmt.Fprintf(w, "Made the log anew: %s, %s; %s from the archive.\n", count(answer.Pages, "page"), count(answer.Size, "commit"), count(answer.Mended, "page"))
+		if answer.Lost > 0 {
+			fmt.Fprintf(w, "Lost: %s after size %d.\n", count(answer.Lost, "commit"), answer.Size)
+		}
+		if done.Info.Epoch != info.Epoch {
+			fmt.Fprintf(w, "The book goes on as %s.\nGive the new list of keys (daybook keys public) to whoever checks what it signs.\n", answer.Origin)
+		}
+		fmt.Fprintf(w, "The log as it was is kept in %s.\n", answer.Kept)
+	})
+}
