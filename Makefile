@@ -7,8 +7,9 @@ TOOL := $(GO) tool -modfile=tools/go.mod
 RACE := $(if $(shell command -v $${CC:-gcc}),-race)
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 FUZZTIME ?= 30s
+FAULTS ?= 200
 
-.PHONY: build demo test s3 lint fuzz bench mutants clean
+.PHONY: build demo test s3 lint fuzz faults bench mutants clean
 
 build: ## the daybook binary, in ./bin
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/daybook ./cmd/daybook
@@ -40,6 +41,9 @@ lint: ## format, vet, staticcheck, known vulnerabilities, the rules of the archi
 
 fuzz: ## every fuzz target for FUZZTIME
 	tools/fuzz.sh $(FUZZTIME)
+
+faults: ## processes killed, disks destroyed, logs damaged, FAULTS kills and in proportion; the table goes into docs/OPERATIONS.md
+	DAYBOOK_FAULTS=$(FAULTS) DAYBOOK_OPERATIONS='$(CURDIR)/docs/OPERATIONS.md' $(GO) test -count 1 -timeout 120m -v ./testing/campaign
 
 bench: ## what docs/PERFORMANCE.md tells, measured again; DAYBOOK_BENCH_SECONDS, _ROUNDS and _COMMITS say how much
 	DAYBOOK_PERFORMANCE='$(CURDIR)/docs/PERFORMANCE.md' $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./testing/bench

@@ -1,0 +1,138 @@
+package campaign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+	"github.com/google/uuid"
+
+	"github.com/daybook-ledger/daybook/cmd/bookdir"
+	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/ledger"
+)
+
+// asked is one call: to register a customer under a reference, or to find who has it.
+type asked struct {
+	reference string
+	register  uuid.UUID // uuid.Nil to find
+}
+
+// answered is what came of it: who has the reference, uuid.Nil for nobody; for a
+// registration, whether it was taken.
+type answered struct {
+	who   uuid.UUID
+	taken bool
+}
+
+// references is a book as far as references go: each belongs to whoever had it first.
+var references = porcupine.Model{
+	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
+		by := map[string][]porcupine.Operation{}
+		for _, o := range history {
+			reference := o.Input.(asked).reference
+			by[reference] = append(by[reference], o)
+		}
+		var parts [][]porcupine.Operation
+		for _, part := range by {
+			parts = append(parts, part)
+		}
+		return parts
+	},
+	Init: func() any { return uuid.Nil },
+	Step: func(state, input, output any) (bool, any) {
+		has, in, out := state.(uuid.UUID), input.(asked), output.(answered)
+		switch {
+		case in.register == uuid.Nil:
+			return out.who == has, has
+		case has == uuid.Nil:
+			return out.taken, in.register
+		default:
+			return !out.taken, has
+		}
+	},
+	DescribeOperation: func(input, output any) string { return fmt.Sprintf("%+v: %+v", input, output) },
+}
+
+// TestOneSequence: what callers of several processes see of a book, who has which
+// reference, is what they would see if commands and questions came one after the other,
+// each between its asking and its answer (linearisability).
+func TestOneSequence(t *testing.T) {
+	random := seeded(t)
+	dir := newBook(t)
+	// The second opener is to the lock another process.
+	var books []*bookdir.Book
+	for range 2 {
+		b, err := bookdir.Open(t.Context(), dir, options(dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		books = append(books, b)
+	}
+	begun := time.Now()
+	var mu sync.Mutex
+	var history []porcupine.Operation
+	var wg sync.WaitGroup
+	for client := range 8 {
+		mine := rand.New(rand.NewPCG(random.Uint64(), 2))
+		wg.Go(func() {
+			for range 150 {
+				in := asked{reference: fmt.Sprint("R-", mine.IntN(60))}
+				if mine.IntN(3) == 0 {
+					in.register = uuid.Must(uuid.NewV7())
+				}
+				o := porcupine.Operation{ClientId: client, Input: in, Call: time.Since(begun).Nanoseconds()}
+				out, err := ask(books[client%len(books)], in)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				o.Output, o.Return = out, time.Since(begun).Nanoseconds()
+				mu.Lock()
+				history = append(history, o)
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	for i := len(books) - 1; i >= 0; i-- {
+		if err := books[i].Close(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if result := porcupine.CheckOperationsTimeout(references, history, time.Minute); result != porcupine.Ok {
+		t.Errorf("a history of %d calls is no sequence: %s", len(history), result)
+	}
+	// The check can tell: a history in which somebody finds what nobody registered is none.
+	wrong := append(history, porcupine.Operation{
+		ClientId: 99, Input: asked{reference: "R-0"}, Output: answered{who: uuid.Must(uuid.NewV7())},
+		Call: time.Since(begun).Nanoseconds(), Return: time.Since(begun).Nanoseconds() + 1,
+	})
+	if result := porcupine.CheckOperationsTimeout(references, wrong, time.Minute); result != porcupine.Illegal {
+		t.Errorf("a history that cannot be was %s", result)
+	}
+}
+
+func ask(b *bookdir.Book, in asked) (answered, error) {
+	if in.register == uuid.Nil {
+		stream, found, err := b.Find(context.Background(), domain.Reference{Kind: domain.CustomerReference, Value: in.reference})
+		if !found {
+			stream.ID = uuid.Nil
+		}
+		return answered{who: stream.ID}, err
+	}
+	_, err := b.Do(context.Background(), ledger.Envelope{ID: uuid.Must(uuid.NewV7()), Principal: "owner", Command: &customer.Register{
+		ID: in.register, Country: "GB", Personal: &customer.Profile{Name: "Ada", Reference: in.reference},
+	}})
+	var refusal *domain.Refusal
+	if errors.As(err, &refusal) {
+		return answered{}, nil
+	}
+	return answered{taken: err == nil}, err
+}
