@@ -47,6 +47,7 @@ type ArchiveCheck struct {
 	From       archive.Place
 	Origin     string // as in Restore
 	Identities archive.Identities
+	Trust      *transparency.KeyList // as in Restore
 	// Expected are checkpoints, as they were signed, that the log must have.
 	Expected [][]byte
 	// Progress may be nil.
@@ -65,7 +66,7 @@ type ArchiveReport struct {
 // Do reads a whole archive, and checks it as Verify does a log; and that the ring
 // opens, whole, and has every key that the pages use.
 func (c ArchiveCheck) Do(ctx context.Context) (ArchiveReport, error) {
-	from, err := openArchive(ctx, c.From, c.Origin)
+	from, err := openArchive(ctx, c.From, c.Origin, c.Trust)
 	if err != nil {
 		return ArchiveReport{}, err
 	}

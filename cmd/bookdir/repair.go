@@ -240,7 +240,7 @@ type mended struct {
 func (r Repair) mend(ctx context.Context, dir string, info Info, v *page.Verifier) (*mended, error) {
 	m := &mended{verifier: v}
 	if r.From != nil {
-		found, err := openArchive(ctx, r.From, info.Origin)
+		found, err := openArchive(ctx, r.From, info.Origin, info.list)
 		if err != nil {
 			return nil, err
 		}

@@ -22,6 +22,7 @@ import (
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
 	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/eventstore/seal"
+	"github.com/daybook-ledger/daybook/eventstore/transparency"
 	"github.com/daybook-ledger/daybook/ledger"
 )
 
@@ -57,8 +58,18 @@ type archivedLog struct {
 }
 
 // openArchive finds a log in a place: that of an origin, or, where none is named,
-// the only one, or the newest of one book.
-func openArchive(ctx context.Context, p archive.Place, origin string) (archivedLog, error) {
+// the only one, or the newest of one book. Where a list of keys is trusted, that of
+// the archive must be it, or one that it follows or is followed by.
+func openArchive(ctx context.Context, p archive.Place, origin string, trusted *transparency.KeyList) (archivedLog, error) {
+	found, err := findArchive(ctx, p, origin)
+	if err != nil || trusted == nil {
+		return found, err
+	}
+	_, err = trusted.Follow(*found.info.list)
+	return found, err
+}
+
+func findArchive(ctx context.Context, p archive.Place, origin string) (archivedLog, error) {
 	origins, err := archive.Logs(ctx, p)
 	if err != nil {
 		return archivedLog{}, err
@@ -132,6 +143,8 @@ type Restore struct {
 	// Origin is the log's, empty where the place has but one book.
 	Origin     string
 	Identities archive.Identities
+	// Trust is a list of keys that is known from elsewhere; may be nil.
+	Trust *transparency.KeyList
 	// Root is the new ring's root key, KeyFile its path if it is a file.
 	Root        keyring.Root
 	KeyFile     string
@@ -168,7 +181,7 @@ type Restored struct {
 // Do brings the book back in a folder that is empty or not there yet. After an
 // error the folder is as it was.
 func (r Restore) Do(ctx context.Context, dir string) (_ Restored, err error) {
-	from, err := openArchive(ctx, r.From, r.Origin)
+	from, err := openArchive(ctx, r.From, r.Origin, r.Trust)
 	if err != nil {
 		return Restored{}, err
 	}

@@ -120,8 +120,8 @@ func (f backupFlags) apply(s *session, cmd *cobra.Command) error {
 
 // archiveFlags name an archive and what opens it.
 type archiveFlags struct {
-	from, origin, identity string
-	expect                 []string
+	from, origin, identity, trust string
+	expect                        []string
 }
 
 func (f *archiveFlags) add(cmd *cobra.Command) {
@@ -130,11 +130,21 @@ func (f *archiveFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.origin, "origin", "", "the `ORIGIN` of the log, where the archive has several")
 	flags.StringVar(&f.identity, "identity", "", "a `FILE` with an age identity of one of the recipients")
 	flags.StringArrayVar(&f.expect, "expect", nil, "a `FILE` with a checkpoint that the log must have; may be repeated")
+	flags.StringVar(&f.trust, "trust", "", "a `FILE` with the list of keys to trust (else the archive's own)")
 	for _, name := range []string{"from", "identity"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {
 			panic(err) // the flag is defined above
 		}
 	}
+}
+
+// trusted is the list of keys that is trusted; nil where none is named.
+func (f *archiveFlags) trusted() (*transparency.KeyList, error) {
+	if f.trust == "" {
+		return nil, nil
+	}
+	list, err := readKeyList(f.trust)
+	return &list, err
 }
 
 // read opens what the flags name.
@@ -192,9 +202,13 @@ identity. The exit code is 1 when anything is wrong, and every failure is listed
 			if err != nil {
 				return err
 			}
+			trust, err := f.trusted()
+			if err != nil {
+				return err
+			}
 			m := a.meter("Verifying")
 			report, err := bookdir.ArchiveCheck{
-				From: place, Origin: f.origin, Identities: ids, Expected: expected, Progress: m.at,
+				From: place, Origin: f.origin, Identities: ids, Trust: trust, Expected: expected, Progress: m.at,
 			}.Do(cmd.Context())
 			m.end()
 			if err != nil {

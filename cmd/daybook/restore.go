@@ -98,6 +98,9 @@ func (f *restoreFlags) restore(a *app, cmd *cobra.Command) (r bookdir.Restore, e
 			return r, usage("--until %q is neither a position nor a time such as 2026-03-01T00:00:00Z", f.until)
 		}
 	}
+	if r.Trust, err = f.trusted(); err != nil {
+		return r, err
+	}
 	r.From, r.Identities, r.Expected, err = f.read(a)
 	return r, err
 }

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,12 +11,15 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
 	"github.com/google/uuid"
 	natsjs "github.com/nats-io/nats.go/jetstream"
 
 	"github.com/daybook-ledger/daybook/cmd/bookdir"
+	"github.com/daybook-ledger/daybook/eventstore/archive"
 	"github.com/daybook-ledger/daybook/eventstore/jetstream"
 	"github.com/daybook-ledger/daybook/projections/views"
+	"github.com/daybook-ledger/daybook/testing/given"
 	"github.com/daybook-ledger/daybook/testing/pgserver"
 )
 
@@ -55,8 +59,71 @@ func BenchmarkReading(b *testing.B) {
 		events := book.verification(b, commits, perPage)
 		book.deep(b)
 		book.replay(b, events)
+		book.restore(b, events)
 		book.views(b, events)
 	}
+}
+
+// restore archives a book, and compares bringing it back, verified and ready for
+// commands, with the reading of its pages; then its lists are made.
+func (k *book) restore(b *testing.B, events float64) {
+	b.Helper()
+	escrow, err := age.GenerateX25519Identity()
+	if err != nil {
+		b.Fatal(err)
+	}
+	to := folder(b)
+	opened, err := bookdir.Open(b.Context(), k.dir, k.options)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := opened.ArchiveTo(to, []string{escrow.Recipient().String()}, 0); err != nil {
+		b.Fatal(err)
+	}
+	backup := took(b, func() error { _, err := opened.Backup(context.Background(), nil); return err })
+	if err := opened.Close(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+	l, err := bookdir.OpenLog(b.Context(), k.dir, 0, quiet())
+	if err != nil {
+		b.Fatal(err)
+	}
+	read := took(b, func() error { return drain(l) })
+	if err := l.Close(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+	place, err := archive.Open(to, time.Now)
+	if err != nil {
+		b.Fatal(err)
+	}
+	dir := filepath.Join(folder(b), "restored")
+	back := took(b, func() error {
+		_, err := bookdir.Restore{
+			From: place, Identities: archive.Identities{escrow}, Root: k.options.Root, Principal: given.Owner,
+			Clock: k.options.Clock, Log: quiet(),
+		}.Do(context.Background(), dir)
+		return err
+	})
+	restored, err := bookdir.Open(b.Context(), dir, k.options)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer restored.Close(context.Background())
+	lists := took(b, func() error {
+		v, err := restored.OpenViews(context.Background(), nil)
+		if err != nil {
+			return err
+		}
+		return errors.Join(v.CatchUp(context.Background()), v.Close())
+	})
+	report(b, line{
+		name: "restore from the archive, verified and ready for commands", baseline: "reading the same pages", value: read.Seconds() / back.Seconds(),
+		detail: fmt.Sprintf("%.1f s for %.0f events; archived in %.1f s", back.Seconds(), events, backup.Seconds()),
+	})
+	report(b, line{
+		name: "restore with all lists made", aim: 33_333, unit: "events/s", value: events / (back + lists).Seconds(),
+		detail: fmt.Sprintf("a million events in %.0f s", 1e6/events*(back+lists).Seconds()),
+	})
 }
 
 // drain reads all pages of a log, and nothing else.
