@@ -126,6 +126,9 @@ func (b *Book) Backup(ctx context.Context, progress func(done, of uint64)) (Arch
 }
 
 func (l *link) backup(ctx context.Context, progress func(done, of uint64)) (_ Archived, err error) {
+	if l.info.ReadOnly {
+		return Archived{}, refuseReadOnly()
+	}
 	unlock, err := lockArchive(l.dir)
 	if err != nil {
 		return Archived{}, err

@@ -225,6 +225,9 @@ func OpenAdmin(ctx context.Context, dir, identity string, o Options) (*Admin, er
 	if err != nil {
 		return nil, err
 	}
+	if info.ReadOnly {
+		return nil, refuseReadOnly()
+	}
 	a := &Admin{dir: dir}
 	if identity != "" {
 		if a.identity, err = readIdentity(identity, info.Identity); err != nil {

@@ -200,10 +200,12 @@ func (l *link) goesOn(writer *ledger.Writer) error {
 type readOnly struct{ *ledger.Writer }
 
 func (r readOnly) Submit(context.Context, ledger.Envelope) func() (ledger.Receipt, error) {
-	return func() (ledger.Receipt, error) {
-		return ledger.Receipt{}, domain.Refuse("read-only", "this copy of the book was restored to be read only").
-			WithHint("give the command to the book itself, or restore it without --read-only")
-	}
+	return func() (ledger.Receipt, error) { return ledger.Receipt{}, refuseReadOnly() }
+}
+
+func refuseReadOnly() error {
+	return domain.Refuse("read-only", "this copy of the book was restored to be read only").
+		WithHint("give the command to the book itself, or restore it without --read-only")
 }
 
 func (r readOnly) Do(ctx context.Context, e ledger.Envelope) (ledger.Receipt, error) {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,6 +27,7 @@ type app struct {
 	args           []string // the first is the program's name
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	unheard        *unheard // what stdout writes through
 	env            func(string) string
 	now            func() time.Time
 	clock          ledger.Clock
@@ -50,8 +52,9 @@ func newApp(args []string, stdin io.Reader, stdout, stderr io.Writer, env func(s
 	if len(args) == 0 {
 		args = []string{"daybook"}
 	}
+	out := &unheard{to: stdout}
 	a := &app{
-		args: args, stdin: stdin, stdout: stdout, stderr: stderr, env: env,
+		args: args, stdin: stdin, stdout: out, unheard: out, stderr: stderr, env: env,
 		now: time.Now, clock: bookdir.SystemClock(), debug: env("DAYBOOK_DEBUG") != "",
 	}
 	a.log = slog.New(&warnings{a: a})
@@ -154,6 +157,9 @@ func (a *app) group(use, short string, below ...*cobra.Command) *cobra.Command {
 func (a *app) finish(ctx context.Context, err error) int {
 	if err == nil {
 		return exitDone
+	}
+	if a.unheard.gone && errors.Is(err, syscall.EPIPE) {
+		return exitFailed // nobody wants to hear the rest
 	}
 	var told *failure
 	if !a.running && !errors.As(err, &told) {

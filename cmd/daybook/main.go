@@ -24,7 +24,12 @@ const (
 	exitUsage  = 2
 )
 
-func main() { os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr, os.Getenv)) }
+func main() {
+	// Whoever reads the answer may stop before its end, as head does. The write then
+	// fails, instead of the process before the book is closed.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr, os.Getenv))
+}
 
 // run runs the program with the arguments of a process, the program's own name
 // first, and gives the exit code. A signal ends it cleanly; a second one at once.

@@ -2,9 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 	"unicode"
 	"unicode/utf8"
@@ -23,6 +25,18 @@ func (a *app) answer(object any, people func(w io.Writer)) error {
 		return fmt.Errorf("write the answer: %w", err)
 	}
 	return nil
+}
+
+// unheard takes note when whoever reads an answer has gone.
+type unheard struct {
+	to   io.Writer
+	gone bool
+}
+
+func (u *unheard) Write(p []byte) (int, error) {
+	n, err := u.to.Write(p)
+	u.gone = u.gone || errors.Is(err, syscall.EPIPE)
+	return n, err
 }
 
 // kept keeps the first error of a writer, so that a text can be written in one
