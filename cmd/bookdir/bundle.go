@@ -193,12 +193,15 @@ func (b *Book) prove(ctx context.Context, through, size uint64, progress func(do
 		return err
 	}
 	defer done()
-	store, codec := b.reading()
-	chain, err := b.chain(ctx, store, projections.Cursor{})
+	log, err := b.reader()
 	if err != nil {
 		return err
 	}
-	for stored, err := range store.Read(ctx, 1, through) {
+	chain, err := log.chain(ctx, projections.Cursor{})
+	if err != nil {
+		return err
+	}
+	for stored, err := range log.store.Read(ctx, 1, through) {
 		if err != nil {
 			return err
 		}
@@ -206,7 +209,7 @@ func (b *Book) prove(ctx context.Context, through, size uint64, progress func(do
 		if err != nil {
 			return err
 		}
-		commits, err := codec.OpenPage(opened)
+		commits, err := log.codec.OpenPage(opened)
 		if err != nil {
 			return err
 		}

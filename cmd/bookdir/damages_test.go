@@ -19,6 +19,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-ledger/daybook/domain/audit"
+	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/domain/invoice"
 	"github.com/daybook-ledger/daybook/domain/payment"
 	"github.com/daybook-ledger/daybook/domain/period"
@@ -414,7 +415,11 @@ func started(t *testing.T, f *forger, dir string) string {
 func viewDamages(f *forger) []damage {
 	// kept makes views of the book, of pages as they come out of a change.
 	kept := func(t *testing.T, change func(projections.Page)) *Book {
-		b, err := Open(t.Context(), copyOf(t, f.new), f.options)
+		dir := copyOf(t, f.new)
+		if err := os.RemoveAll(filepath.Join(dir, "views")); err != nil {
+			t.Fatal(err)
+		}
+		b, err := Open(t.Context(), dir, f.options)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -636,6 +641,12 @@ func sealedDamages(f *forger) []damage {
 	balances := func(change func(e *period.Settled)) func(*testing.T) []transparency.Failure {
 		return changed(settled, func(c *commit.Commit) { change(c.Events[0].Event.(*period.Settled)) })
 	}
+	hashes := func(change func(a *book.Attestation)) func(*testing.T) []transparency.Failure {
+		return changed(attested, func(c *commit.Commit) {
+			change(&c.Command.(*book.Attest).Attestation)
+			change(&c.Events[0].Event.(*book.Attested).Attestation)
+		})
+	}
 	next := len(f.commits)
 	return []damage{
 		{"a commit backdated", allKeys, byVerify, CodeCommitTime, f.at(received), func(t *testing.T) []transparency.Failure {
@@ -685,6 +696,10 @@ func sealedDamages(f *forger) []damage {
 		{"a closed period's account left out", allKeys, byDeep, audit.CodeBalance, f.at(settled), balances(func(e *period.Settled) { e.Balances = nil })},
 		{"balances with a root that never was", allKeys, byDeep, audit.CodeProof, f.at(settled), balances(func(e *period.Settled) { e.Proof.Root[0] ^= 1 })},
 		{"balances read before the period was closed", allKeys, byDeep, audit.CodeProof, f.at(settled), balances(func(e *period.Settled) { e.Proof.Size-- })},
+		{"another hash of a list entered", allKeys, byDeep, CodeAttestation, f.at(attested), hashes(func(a *book.Attestation) { a.Views[3].Hash[0] ^= 1 })},
+		{"the hash of a list left out", allKeys, byDeep, CodeAttestation, f.at(attested), hashes(func(a *book.Attestation) { a.Views = a.Views[1:] })},
+		{"hashes of lists with a root that never was", allKeys, byDeep, CodeAttestation, f.at(attested), hashes(func(a *book.Attestation) { a.Root[0] ^= 1 })},
+		{"hashes of lists that were still to come", allKeys, byDeep, CodeAttestation, f.at(attested), hashes(func(a *book.Attestation) { a.Size += 2 })},
 		{"a customer's key destroyed, and no erasure logged", allKeys, byDeep, CodeUnlogged, f.at(registered), f.unlogged},
 		{"a key of the ring overwritten", disk, byDeep, CodeKeyMissing, f.at(registered), f.overwritten},
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-ledger/daybook/domain/audit"
+	"github.com/daybook-ledger/daybook/domain/book"
+	"github.com/daybook-ledger/daybook/domain/customer"
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
 	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/eventstore/seal"
@@ -32,10 +34,6 @@ const (
 	CodeProof = "proof-unknown"
 )
 
-// keyDestroyed is the event by which the log says that keys of its stream's
-// customer are destroyed.
-const keyDestroyed = "customer.key-destroyed"
-
 // Deep opens and replays commits, with the book's keys.
 type Deep struct {
 	link     *link
@@ -48,6 +46,8 @@ type Deep struct {
 	// each whose sections did not open for want of a destroyed key.
 	erased  map[uuid.UUID]bool
 	missing map[uuid.UUID]transparency.Failure
+	// attested are the hashes of views that stand in the log.
+	attested []attestation
 }
 
 // OpenDeep unlocks the keys of the book in a folder for a deep verification.
@@ -149,8 +149,12 @@ func (d *Deep) replay(o opened, leaf transparency.Leaf) (found []transparency.Fa
 		}
 	}
 	for _, e := range o.commit.Events {
-		if e.Event.EventType() == keyDestroyed {
-			d.erased[e.Stream.ID] = true
+		stream := e.Stream.ID
+		switch e := e.Event.(type) {
+		case *customer.KeyDestroyed:
+			d.erased[stream] = true
+		case *book.Attested:
+			d.attested = append(d.attested, attestation{e.Attestation, leaf.Page, leaf.Position})
 		}
 	}
 	if d.failed != nil {

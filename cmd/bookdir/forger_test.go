@@ -14,6 +14,7 @@ import (
 
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/audit"
+	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/domain/period"
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
 	"github.com/daybook-ledger/daybook/eventstore/page"
@@ -46,11 +47,12 @@ const (
 	received
 	closed
 	settled
+	attested
 	entered
 )
 
 // bookkeeper makes a book with a payment in a period that is closed and settled,
-// and, after that, an invoice and another customer.
+// the hashes of its views, and, after that, an invoice and another customer.
 func bookkeeper(t *testing.T) *forger {
 	t.Helper()
 	dir, o := create(t)
@@ -89,6 +91,11 @@ func bookkeeper(t *testing.T) *forger {
 	do(&period.Close{Book: b.Info.Book, Through: through})
 	balances, proof := balancesOf(t, b, through)
 	do(&period.Settle{Book: b.Info.Book, Through: through, Balances: balances, Proof: proof})
+	hashes, err := b.attested(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	do(&book.Attest{Book: b.Info.Book, Attestation: Attestation(hashes)})
 	invoice := given.Enter("sold", given.Content("ada", given.Line("1", "100", "Z 0")))
 	invoice.Date = today
 	do(invoice)

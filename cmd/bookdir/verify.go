@@ -57,10 +57,14 @@ type VerifyOptions struct {
 	// Resume goes on from where an earlier verification came, as the folder
 	// remembers it: what was verified before is not looked at again.
 	Resume bool
-	// Deep, unless nil, opens and replays every commit too; from the beginning.
+	// Deep, unless nil, opens and replays every commit too, from the beginning, and
+	// makes the views whose hashes stand in the log.
 	Deep *Deep
 	// Progress may be nil.
 	Progress func(pages, of uint64)
+	// Views is told how many commits hold the views that Deep makes, of how many
+	// that they must hold; it may be nil.
+	Views func(done, of uint64)
 	// Slow, unless nil, is called after every page, to make room for others.
 	Slow func()
 	// Ask asks the witnesses what they have cosigned.
@@ -78,6 +82,9 @@ type Report struct {
 	From uint64
 	// Asked is what the witnesses said.
 	Asked []Asked
+	// Attested is what became of the hashes of views in the log, with
+	// VerifyOptions.Deep.
+	Attested AttestedReport
 }
 
 // keepEvery is how often a verification remembers how far it has come.
@@ -115,6 +122,11 @@ func (l *Log) Verify(ctx context.Context, o VerifyOptions) (Report, error) {
 	if o.Deep != nil {
 		v.found = append(v.found, o.Deep.end()...)
 	}
+	if o.Deep != nil {
+		if err := v.attested(ctx); err != nil {
+			return v.report, err
+		}
+	}
 	if o.Ask {
 		answers, failures, err := l.askWitnesses(ctx, v.report.Size)
 		if err != nil {
@@ -127,6 +139,21 @@ func (l *Log) Verify(ctx context.Context, o VerifyOptions) (Report, error) {
 	}
 	err = v.keep(func(f transparency.Failure) { v.found = append(v.found, f) })
 	return v.end(), err
+}
+
+// attested holds the hashes of views in the log against those that it gives. Where
+// something was found before, views cannot always be made.
+func (v *verification) attested(ctx context.Context) error {
+	d := v.options.Deep
+	attested, found, err := d.heldAgainst(ctx, d.source(v.log, v.report.Pages), v.options.Views)
+	v.report.Attested, v.found = attested, append(v.found, found...)
+	if len(v.found)+len(v.report.Failures) > 0 && ctx.Err() == nil {
+		err = nil
+	}
+	if err != nil {
+		return fmt.Errorf("bookdir: make the lists from the log: %w", err)
+	}
+	return nil
 }
 
 // verification is a Verify under way.

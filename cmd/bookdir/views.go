@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"iter"
 	"path/filepath"
-	"slices"
 	"time"
 
-	"github.com/daybook-ledger/daybook/domain/customer"
 	"github.com/daybook-ledger/daybook/eventstore"
 	"github.com/daybook-ledger/daybook/eventstore/jetstream"
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
@@ -182,92 +180,23 @@ func (b *Book) source(ctx context.Context, after projections.Cursor) iter.Seq2[p
 
 // feed yields the pages; an error of its own it returns.
 func (b *Book) feed(ctx context.Context, after projections.Cursor, yield func(projections.Page, error) bool) error {
-	store, codec := b.reading()
 	durable, err := b.Head()
 	if err != nil {
 		return err
 	}
-	if durable.Page <= after.Page {
-		return nil
-	}
-	chain, err := b.chain(ctx, store, after)
+	r, err := b.reader()
 	if err != nil {
 		return err
 	}
-	for stored, err := range store.Read(ctx, after.Page+1, durable.Page) {
-		if err != nil {
-			return err
-		}
-		opened, err := chain.Next(stored)
-		if err != nil {
-			return err
-		}
-		commits, err := codec.OpenPage(opened)
-		if err != nil {
-			return err
-		}
-		if erases(commits) {
-			b.Keys().ForgetAll() // whoever destroyed the keys, they are not used here any more
-		}
-		edge := chain.Edge()
-		kept, err := edge.MarshalBinary()
-		if err != nil {
-			return err
-		}
-		at := projections.Cursor{
-			Epoch: b.Info.Epoch, Page: opened.Head.Page, Size: opened.Head.Size, Root: opened.Head.Root, Edge: string(kept),
-		}
-		if !yield(projections.Page{Cursor: at, Commits: commits, Bytes: len(stored.Body)}, nil) {
-			return nil
-		}
-	}
-	return nil
+	r.erased = b.Keys().ForgetAll // whoever destroyed the keys, they are not used here any more
+	return r.feed(ctx, after, durable.Page, yield)
 }
 
-func erases(commits []commit.Commit) bool {
-	return slices.ContainsFunc(commits, func(c commit.Commit) bool {
-		return slices.ContainsFunc(c.Events, func(e commit.Event) bool {
-			_, is := e.Event.(*customer.KeyDestroyed)
-			return is
-		})
-	})
-}
-
-// chain makes a chain that stands at a cursor, once the log was seen to lead
-// there.
-func (b *Book) chain(ctx context.Context, store eventstore.Store, at projections.Cursor) (*page.Chain, error) {
+// reader reads the log as it is reached now.
+func (b *Book) reader() (reader, error) {
+	store, codec := b.reading()
 	verifier, err := b.current().info.Verifier()
-	if err != nil {
-		return nil, err
-	}
-	if at.Page == 0 {
-		return page.NewChain(verifier, page.EmptyHead(), page.Edge{})
-	}
-	if at.Epoch != b.Info.Epoch {
-		return nil, fmt.Errorf("bookdir: of log epoch %d, not %d: %w", at.Epoch, b.Info.Epoch, projections.ErrRebuild)
-	}
-	head := page.Head{Page: at.Page, Size: at.Size, Root: at.Root}
-	for stored, err := range store.Read(ctx, at.Page, at.Page) {
-		if err != nil {
-			return nil, err
-		}
-		opened, err := verifier.Open(stored.Body)
-		if err != nil {
-			return nil, page.At(err, stored.Number)
-		}
-		if opened.Head != head {
-			return nil, fmt.Errorf("bookdir: page %d leads to another tree head: %w", at.Page, projections.ErrRebuild)
-		}
-	}
-	var edge page.Edge
-	if err := edge.UnmarshalBinary([]byte(at.Edge)); err != nil {
-		return nil, fmt.Errorf("bookdir: the views' edge: %w: %w", projections.ErrRebuild, err)
-	}
-	chain, err := page.NewChain(verifier, head, edge)
-	if err != nil {
-		return nil, fmt.Errorf("bookdir: the views' edge: %w: %w", projections.ErrRebuild, err)
-	}
-	return chain, nil
+	return reader{store: store, verifier: verifier, codec: codec, epoch: b.Info.Epoch}, err
 }
 
 // retry runs f, and again after opening the book anew while the process that

@@ -79,7 +79,8 @@ func (a *app) periodClose() *cobra.Command {
 		Long: `Close all open months up to and with MONTH, as one period. From then on nothing
 that is dated in it is booked: a credit note or a payment for it is dated in an
 open month, which reports its tax. Then the balance of every account at the end
-of MONTH is entered, with the size and root of the log that it was read from.
+of MONTH is entered, with the size and root of the log that it was read from, and
+the hashes of the lists, as attest gives them.
 
 A month can be closed once it is over, and months are closed in order. Where the
 command was cut off before the balances were entered, repeating it enters them.
@@ -152,12 +153,32 @@ func (s *session) closePeriod(ctx context.Context, through domain.Date, rates []
 	receipt, settling := s.settle(ctx, through, rates)
 	switch {
 	case settling == nil && refused:
-		return change{Position: receipt.Position, Command: receipt.Command}, s.keep(receipt)
-	case settling == nil || refusedAs(settling, "already-settled"): // by somebody who was quicker
+		done, err = change{Position: receipt.Position, Command: receipt.Command}, s.keep(receipt)
+	case settling == nil:
+	case refusedAs(settling, "already-settled"): // by somebody who was quicker
 		return done, err
 	default:
 		return change{}, settling
 	}
+	if err == nil {
+		err = s.attestClosed(ctx)
+	}
+	return done, err
+}
+
+// attestClosed enters the hashes of the views once a period has its balances.
+// The period is closed whether that succeeds or not.
+func (s *session) attestClosed(ctx context.Context) error {
+	a, err := s.attested(ctx)
+	if err == nil {
+		_, err = s.give(ctx, ledger.Envelope{
+			ID: uuid.Must(uuid.NewV7()), Principal: s.app.who(), Causation: s.id, Command: s.attestation(a),
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("the period is closed and has its balances, but the hashes of the lists were not entered (daybook attest --enter does): %w", err)
+	}
+	return nil
 }
 
 func refusedAs(err error, code string) bool {

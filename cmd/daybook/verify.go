@@ -19,7 +19,13 @@ type verifyJSON struct {
 	// From is the size from which the check went on, with --resume.
 	From uint64 `json:"from,omitempty"`
 	// Witnesses is what they say that they cosigned, where there are any.
-	Witnesses []bookdir.Asked        `json:"witnesses,omitempty"`
+	Witnesses []bookdir.Asked `json:"witnesses,omitempty"`
+	// Attested is how many entered hashes of the lists were recomputed, with
+	// --deep; Older how many are of another version of the lists, and Unchecked how
+	// many were not, for what is wrong before them.
+	Attested  int                    `json:"attested,omitempty"`
+	Older     int                    `json:"attested_older,omitempty"`
+	Unchecked int                    `json:"attested_unchecked,omitempty"`
 	Failures  []transparency.Failure `json:"failures"`
 	// Unproved is how many pages stand after a failure, so that their commits
 	// could not be checked.
@@ -50,8 +56,8 @@ With --expect it also checks that the log has the tree head of a checkpoint that
 was kept elsewhere, with --receipt that what a receipt proves is still there.
 With --deep it also opens every section and decides every command again, which
 needs the passphrase: the sealed command must give exactly the events that stand
-with it, numbers must have no gaps, entries must balance, and what is erased must
-be said to be.
+with it, numbers must have no gaps, entries must balance, what is erased must be
+said to be, and where hashes of the lists were entered the log must give them again.
 
 A check that found nothing, or was interrupted, remembers how far it came;
 --resume goes on from there, and believes what the folder says of it.`,
@@ -66,9 +72,11 @@ A check that found nothing, or was interrupted, remembers how far it came;
 				return err
 			}
 			m := a.meter("Verifying")
-			o.Progress = m.at
+			again := a.meter("Making the lists anew")
+			o.Progress, o.Views = m.at, again.at
 			report, err := l.Verify(ctx, o)
 			m.end()
+			again.end()
 			if o.Deep != nil {
 				err = a.closed(err, o.Deep.Close(context.WithoutCancel(ctx)))
 			}
@@ -170,7 +178,10 @@ func newVerifyJSON(r bookdir.Report) verifyJSON {
 	if failures == nil {
 		failures = []transparency.Failure{}
 	}
-	return verifyJSON{newHeadJSON(r.OK, r.Pages, r.Size, r.Events, r.Root), r.From, r.Asked, failures, r.Unproved}
+	return verifyJSON{
+		newHeadJSON(r.OK, r.Pages, r.Size, r.Events, r.Root), r.From, r.Asked, r.Attested.Checked, r.Attested.Older, r.Attested.Unchecked,
+		failures, r.Unproved,
+	}
 }
 
 func tellReport(w io.Writer, r bookdir.Report, took time.Duration) {
@@ -185,6 +196,7 @@ func tellReport(w io.Writer, r bookdir.Report, took time.Duration) {
 		fmt.Fprintf(w, "The first %s were verified before.\n", count(r.From, "commit"))
 	}
 	fmt.Fprintf(w, "Root %s\n", h.Root)
+	tellAttested(w, r.Attested)
 	for _, asked := range r.Asked {
 		if asked.Error != "" {
 			fmt.Fprintf(w, "Witness %s did not answer: %s\n", asked.Witness, asked.Error)
@@ -195,5 +207,18 @@ func tellReport(w io.Writer, r bookdir.Report, took time.Duration) {
 	tellFailures(w, r.Failures)
 	if r.Unproved > 0 {
 		fmt.Fprintf(w, "\n%s after a failure could not be held against a root.\n", count(r.Unproved, "page"))
+	}
+}
+
+// tellAttested tells what became of the entered hashes of the lists.
+func tellAttested(w io.Writer, r bookdir.AttestedReport) {
+	if r.Checked > 0 {
+		fmt.Fprintf(w, "The lists were made anew and their hashes compared where they were entered: %s.\n", count(r.Checked, "time"))
+	}
+	if r.Unchecked > 0 {
+		fmt.Fprintf(w, "Entered hashes of the lists that could not be compared, for what is wrong before them: %d.\n", r.Unchecked)
+	}
+	if r.Older > 0 {
+		fmt.Fprintf(w, "Entered hashes of another version of the lists, which were not compared: %d.\n", r.Older)
 	}
 }

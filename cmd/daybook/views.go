@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/daybook-ledger/daybook/cmd/bookdir"
+	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/projections/postgres"
 	"github.com/daybook-ledger/daybook/projections/views"
 )
@@ -140,28 +141,37 @@ type attestJSON struct {
 	// Schema is the version of the tables that were hashed.
 	Schema int                   `json:"schema"`
 	Views  map[string]views.Hash `json:"views"`
+	// Entered is where they were entered, with --enter.
+	Entered *change `json:"entered,omitempty"`
 }
 
 func (a *app) attestCommand() *cobra.Command {
-	return &cobra.Command{
+	var enter bool
+	cmd := changing(&cobra.Command{
 		Use:   "attest",
 		Short: "Give the hash of every list at a place of the log",
 		Long: `Give a hash of each view, the tables that lists and reports are made from, at a
 place of the log. The hashes are the same wherever the views are kept and however
 often they were made anew, and erasing a person changes none: who compares them
-with those of another copy of the book knows that both say the same.`,
+with those of another copy of the book knows that both say the same.
+
+With --enter they are entered in the log, as they also are whenever a period is
+closed. verify --deep makes the lists from the log again and compares them.`,
 		Args: cobra.NoArgs,
 		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, _ []string) error {
-			v, err := s.views(ctx)
-			if err != nil {
-				return err
-			}
-			attestation, err := v.Attest(ctx)
+			attestation, err := s.attested(ctx)
 			if err != nil {
 				return err
 			}
 			at := attestation.Cursor
-			answer := attestJSON{at.Size, base64.StdEncoding.EncodeToString(at.Root[:]), attestation.Schema, attestation.Views}
+			answer := attestJSON{at.Size, base64.StdEncoding.EncodeToString(at.Root[:]), attestation.Schema, attestation.Views, nil}
+			if enter {
+				done, err := s.enter(ctx, s.attestation(attestation), nil)
+				if err != nil {
+					return err
+				}
+				answer.Entered = &done
+			}
 			return a.answer(answer, func(w io.Writer) {
 				fmt.Fprintf(w, "At %s, root %s, tables of version %d:\n\n", count(at.Size, "commit"), answer.Root, answer.Schema)
 				t := newTable("VIEW", "HASH")
@@ -170,7 +180,26 @@ with those of another copy of the book knows that both say the same.`,
 					t.add(name, base64.StdEncoding.EncodeToString(hash[:]))
 				}
 				t.write(w)
+				if done := answer.Entered; done != nil {
+					fmt.Fprintf(w, "\nEntered (position %d%s).\n", done.Position, again(*done))
+				}
 			})
 		}),
+	})
+	cmd.Flags().BoolVar(&enter, "enter", false, "enter the hashes in the log")
+	return cmd
+}
+
+// attested gives the hashes of the views as far as the log was acknowledged.
+func (s *session) attested(ctx context.Context) (views.Attestation, error) {
+	v, err := s.views(ctx)
+	if err != nil {
+		return views.Attestation{}, err
 	}
+	return v.Attest(ctx)
+}
+
+// attestation is the command that enters hashes of the views.
+func (s *session) attestation(a views.Attestation) *book.Attest {
+	return &book.Attest{Book: s.book.Info.Book, Attestation: bookdir.Attestation(a)}
 }

@@ -59,6 +59,7 @@ var permits = map[string][]Role{
 	"book.set-retention": nil,
 	"book.open-epoch":    nil,
 	"book.record-drill":  {Bookkeeper},
+	"book.attest":        {Bookkeeper},
 	"customer.erase":     nil,
 	"series.configure":   {Bookkeeper},
 	"customer.register":  {Bookkeeper, Clerk, Importer},

@@ -14,7 +14,7 @@ import (
 func TestMatrix(t *testing.T) {
 	may := map[access.Role][]string{
 		access.Bookkeeper: {
-			"book.record-drill", "credit.issue", "customer.change", "customer.register", "invoice.approve", "invoice.discard",
+			"book.attest", "book.record-drill", "credit.issue", "customer.change", "customer.register", "invoice.approve", "invoice.discard",
 			"invoice.draft", "invoice.edit", "invoice.enter", "invoice.issue", "invoice.relieve", "invoice.write-off",
 			"payment.allocate", "payment.receive", "payment.refund", "payment.reverse", "payment.unallocate",
 			"period.close", "period.settle", "series.configure",

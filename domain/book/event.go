@@ -15,6 +15,7 @@
 //	unknown-currency  the book's currency is missing
 //	invalid-epoch     the log's new epoch has no name or key of its own, or follows no log
 //	invalid-drill     a restore that was tried says neither what it brought back nor what was wrong
+//	invalid-attestation  hashes of views without a state of the log, or out of order
 //	invalid-retention the years are not 1 to 100, or the month not 1 to 12
 //	reason-missing    a reason is needed
 //	principal-missing the principal has no name

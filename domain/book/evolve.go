@@ -24,7 +24,7 @@ func (s State) Evolve(event domain.Event) (domain.State, error) {
 	switch e := event.(type) {
 	case *SellerChanged:
 		s.Seller = e.Seller
-	case *Drilled: // it stands in the log, and changes nothing
+	case *Drilled, *Attested: // they stand in the log, and change nothing
 	case *EpochOpened:
 		s.Origin = e.Origin
 	case *RetentionSet:

@@ -87,7 +87,7 @@ func (b *batch) act(p place, page uint64) {
 
 func (b *batch) foldEvent(p place) error {
 	switch e := p.event.Event.(type) {
-	case *book.Opened, *book.SellerChanged, *book.EpochOpened, *book.Drilled, *book.Granted, *book.Revoked, *book.RetentionSet:
+	case *book.Opened, *book.SellerChanged, *book.EpochOpened, *book.Drilled, *book.Attested, *book.Granted, *book.Revoked, *book.RetentionSet:
 		return b.foldBook(p)
 	case *series.Configured, *series.Drawn:
 		return b.foldSeries(p)

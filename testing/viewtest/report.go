@@ -169,6 +169,9 @@ func changedBook(t *testing.T) *given.Book {
 		Follows: book.Checkpoint{Origin: "acme.example/book", Size: uint64(len(b.Log)), Root: make([]byte, 32)},
 	})
 	b.Take(t, &book.RecordDrill{Book: b.ID, Drill: book.Drill{Archive: "/elsewhere", Failure: "it was not there"}})
+	b.Take(t, &book.Attest{Book: b.ID, Attestation: book.Attestation{
+		Size: 1, Root: make([]byte, 32), Schema: 1, Views: []book.ViewHash{{View: "book", Hash: make([]byte, 32)}},
+	}})
 	b.Take(t, &book.Grant{Book: b.ID, Principal: "bob", Role: "clerk"})
 	b.Take(t, &book.Grant{Book: b.ID, Principal: "eve", Role: "clerk"})
 	b.Take(t, &book.Grant{Book: b.ID, Principal: "eve", Role: "auditor"})
