@@ -62,6 +62,29 @@ func (r reader) feed(ctx context.Context, after projections.Cursor, last uint64,
 	return nil
 }
 
+// commit reads one commit, verified by its page's signature and opened.
+func (r reader) commit(ctx context.Context, number, position uint64) (commit.Commit, error) {
+	for stored, err := range r.store.Read(ctx, number, number) {
+		if err != nil {
+			return commit.Commit{}, err
+		}
+		opened, err := r.verifier.Open(stored.Body)
+		if err != nil {
+			return commit.Commit{}, page.At(err, number)
+		}
+		if opened.Page != number || position < opened.OldSize || position >= opened.Size {
+			return commit.Commit{}, fmt.Errorf("bookdir: page %d, position %d: %w", number, position, page.ErrOrder)
+		}
+		c, err := r.codec.Open(opened.Commits[position-opened.OldSize])
+		if err == nil && c.Position != position {
+			err = page.At(page.ErrOrder, number)
+		}
+		c.Page = number
+		return c, err
+	}
+	return commit.Commit{}, fmt.Errorf("bookdir: page %d: %w", number, eventstore.ErrGap)
+}
+
 func erases(commits []commit.Commit) bool {
 	return slices.ContainsFunc(commits, func(c commit.Commit) bool {
 		return slices.ContainsFunc(c.Events, func(e commit.Event) bool {

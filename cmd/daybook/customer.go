@@ -240,9 +240,9 @@ func tellNext(w io.Writer, next string) {
 	}
 }
 
-// customer finds the customer that a person names.
+// customer finds the customer that a person names, as it is named now.
 func (s *session) customer(ctx context.Context, name string) (views.Customer, error) {
-	v, err := s.views(ctx)
+	v, err := s.now(ctx)
 	if err != nil {
 		return views.Customer{}, err
 	}

@@ -220,7 +220,7 @@ func (d *demo) next(took time.Duration) {
 		"invoice show " + d.star,
 		"history " + d.star,
 		fmt.Sprintf("report tax --from %d-10 --to %d-12", demoYear, demoYear),
-		fmt.Sprintf("report open-items --as-of %d-12-31", demoYear),
+		fmt.Sprintf("report open-items --effective %d-12-31", demoYear),
 		"verify",
 	} {
 		d.say("  %s %s\n", program, command)
@@ -242,5 +242,5 @@ func (d *demo) views(ctx context.Context) (*views.Queries, error) {
 	if err != nil {
 		return nil, err
 	}
-	return v.Queries, nil
+	return v, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"time"
 
@@ -73,30 +72,6 @@ recorded, not about the dates of documents.`,
 	return cmd
 }
 
-// moment gives how many commits the log had at a moment that a person names.
-func (s *session) moment(ctx context.Context, text string) (uint64, error) {
-	h, err := s.book.Head()
-	if err != nil {
-		return 0, err
-	}
-	if position, err := strconv.ParseUint(text, 10, 64); err == nil {
-		if position >= h.Size {
-			return 0, fail("no-such-size", "daybook status tells how many commits the log has", "the log has no position %d: it ends with %d", position, h.Size-1)
-		}
-		return position + 1, nil
-	}
-	at, err := time.Parse(time.RFC3339, text)
-	if day := domain.Date(text); err != nil && day.Valid() {
-		at, err = time.ParseInLocation(time.DateOnly, string(day.AddDays(1)), time.Local)
-		at = at.Add(-time.Microsecond)
-	}
-	if err != nil {
-		return 0, fail("invalid-moment", "give a position, a date such as 2026-01-31, or a time such as 2026-01-31T12:00:00Z",
-			"%.40q is neither a position nor a time", text)
-	}
-	return s.book.SizeAt(ctx, at)
-}
-
 // between gathers what changed between two moments.
 func (s *session) between(ctx context.Context, from, to string) (d difference, err error) {
 	h, err := s.book.Head()
@@ -105,12 +80,12 @@ func (s *session) between(ctx context.Context, from, to string) (d difference, e
 	}
 	d = difference{To: h.Size, Changes: []changeTold{}, Accounts: []accountChanged{}}
 	if from != "" {
-		if d.From, err = s.moment(ctx, from); err != nil {
+		if d.From, _, err = s.moment(ctx, from); err != nil {
 			return d, err
 		}
 	}
 	if to != "" {
-		if d.To, err = s.moment(ctx, to); err != nil {
+		if d.To, _, err = s.moment(ctx, to); err != nil {
 			return d, err
 		}
 	}

@@ -65,7 +65,7 @@ func (a *app) listCommand(noun string, kind domain.Kind) *cobra.Command {
 	if kind == domain.KindInvoice {
 		flags.StringSliceVar(&statuses, "status", nil, "only this `STATUS`: draft, approved, discarded, issued, part-paid, paid, credited or uncollectible; may be repeated")
 		flags.BoolVar(&f.Overdue, "overdue", false, "only what is open after its due date")
-		flags.StringVar(&asOf, "as-of", "", "the `DATE` by which invoices are overdue (default today)")
+		flags.StringVar(&asOf, "overdue-on", "", "the `DATE` by which invoices are overdue (default today)")
 		complete(cmd, "status", invoice.Statuses())
 	}
 	complete(cmd, "sort", []string{"number", "-number", "date", "-date", "due", "-due", "total", "-total", "customer", "recorded"})
@@ -112,7 +112,7 @@ func tellList(w io.Writer, page views.Page) {
 
 // showCommand shows a document of a kind.
 func (a *app) showCommand(noun string, kind domain.Kind) *cobra.Command {
-	return &cobra.Command{
+	return recalling(&cobra.Command{
 		Use:   "show DOCUMENT",
 		Short: "Show a document whole",
 		Long:  "Show a document whole. A document is named by its number, the beginning of its\nid, or ext: and its external reference.",
@@ -122,17 +122,13 @@ func (a *app) showCommand(noun string, kind domain.Kind) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			v, err := s.views(ctx)
-			if err != nil {
-				return err
-			}
-			doc, err := v.Document(ctx, domain.StreamID{Kind: kind, ID: found.ID}, a.today())
+			doc, err := s.shown(ctx, domain.StreamID{Kind: kind, ID: found.ID})
 			if err != nil {
 				return err
 			}
 			return a.answer(map[string]any{noun: doc}, func(w io.Writer) { tellDocument(w, doc) })
 		}),
-	}
+	})
 }
 
 func tellDocument(w io.Writer, d *views.Document) {

@@ -22,7 +22,7 @@ type telling struct{ csv, explain bool }
 func (t *telling) add(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().BoolVar(&t.csv, "csv", false, "answer with CSV, whatever --json says")
 	cmd.Flags().BoolVar(&t.explain, "explain", false, "tell the entries behind each figure, and where they stand in the log")
-	return cmd
+	return recalling(cmd)
 }
 
 // whole reports whether a list is to be told to its end, and then reads the most

@@ -69,13 +69,13 @@ func TestTimeOf(t *testing.T) {
 		{"2026-12", "2026-12", "2026-12-01", "2026-12-31"},
 		{"2026-01-15", "2026-02-03", "2026-01-15", "2026-02-03"},
 	} {
-		from, to, err := timeOf(c[0], c[1])
+		from, to, err := new(session).timeOf(c[0], c[1])
 		if err != nil || string(from) != c[2] || string(to) != c[3] {
 			t.Errorf("%s to %s: %s to %s, %v", c[0], c[1], from, to, err)
 		}
 	}
 	for _, bad := range []string{"2026-13", "soon", "2026", "2026-1"} {
-		if _, _, err := timeOf(bad, ""); err == nil {
+		if _, _, err := new(session).timeOf(bad, ""); err == nil {
 			t.Errorf("%s is taken for a date", bad)
 		}
 	}

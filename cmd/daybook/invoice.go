@@ -224,9 +224,9 @@ func (a *app) invoiceDiscard() *cobra.Command {
 	return cmd
 }
 
-// document finds the document that a person names.
+// document finds the document that a person names, as it is named now.
 func (s *session) document(ctx context.Context, name string, kind domain.Kind) (views.Summary, error) {
-	v, err := s.views(ctx)
+	v, err := s.now(ctx)
 	if err != nil {
 		return views.Summary{}, err
 	}

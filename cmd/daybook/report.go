@@ -38,22 +38,17 @@ type accountJSON struct {
 }
 
 func (a *app) trialBalance() *cobra.Command {
-	var until string
 	var t telling
 	cmd := &cobra.Command{
 		Use:   "trial-balance",
 		Short: "The balance of every account: debits equal credits",
 		Args:  cobra.NoArgs,
 		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, _ []string) error {
-			_, last, err := dates("", until)
+			v, err := s.now(ctx) // they tell it of every moment
 			if err != nil {
 				return err
 			}
-			v, err := s.views(ctx)
-			if err != nil {
-				return err
-			}
-			balance, err := v.TrialBalance(ctx, views.BalanceFilter{Until: last, Explain: t.explain})
+			balance, err := v.TrialBalance(ctx, views.BalanceFilter{At: s.at, Explain: t.explain})
 			if err != nil {
 				return err
 			}
@@ -67,7 +62,6 @@ func (a *app) trialBalance() *cobra.Command {
 			return a.report(t, answer, balanceGrid(balance), func(w io.Writer) { tellTrialBalance(w, balance) })
 		}),
 	}
-	cmd.Flags().StringVar(&until, "until", "", "only documents dated up to this `DATE`")
 	return t.add(cmd)
 }
 
@@ -124,7 +118,7 @@ func (a *app) journal() *cobra.Command {
 		Short: "The entries, by date",
 		Args:  cobra.NoArgs,
 		RunE: a.withBook(func(ctx context.Context, s *session, cmd *cobra.Command, _ []string) (err error) {
-			if f.From, f.To, err = timeOf(from, to); err != nil {
+			if f.From, f.To, err = s.timeOf(from, to); err != nil {
 				return err
 			}
 			if f.Account, err = parseAccount(accountName); err != nil {
@@ -243,7 +237,7 @@ func (a *app) taxReport() *cobra.Command {
 		Example: `  daybook report tax --from 2026-01 --to 2026-03`,
 		Args:    cobra.NoArgs,
 		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, _ []string) error {
-			v, err := s.views(ctx)
+			v, err := s.dated(ctx)
 			if err != nil {
 				return err
 			}

@@ -20,8 +20,9 @@ func spanFlags(cmd *cobra.Command, from, to *string) {
 	cmd.Flags().StringVar(to, "to", "", "up to and with this `DATE`, or the end of a month")
 }
 
-// timeOf reads the bounds of a time, dates or months; empty for none.
-func timeOf(from, to string) (first, last domain.Date, err error) {
+// timeOf reads the bounds of a time, dates or months; empty for none. It ends with
+// the last day that counts.
+func (s *session) timeOf(from, to string) (first, last domain.Date, err error) {
 	if month := domain.Date(from + "-01"); month.Valid() {
 		from = string(month)
 	}
@@ -29,7 +30,8 @@ func timeOf(from, to string) (first, last domain.Date, err error) {
 		next := month.AddDays(31) // in the month after
 		to = string(domain.Date(next.Month() + "-01").AddDays(-1))
 	}
-	return dates(from, to)
+	first, last, err = dates(from, to)
+	return first, s.until(last), err
 }
 
 func (a *app) ledger() *cobra.Command {
@@ -44,7 +46,7 @@ closing one. Balances are above zero for a debit, below for a credit.`,
 		Example: `  daybook report ledger --account receivables --from 2026-01 --to 2026-03`,
 		Args:    cobra.NoArgs,
 		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, _ []string) (err error) {
-			if f.From, f.To, err = timeOf(from, to); err != nil {
+			if f.From, f.To, err = s.timeOf(from, to); err != nil {
 				return err
 			}
 			if f.Account, err = parseAccount(name); err != nil {
@@ -157,7 +159,7 @@ stand together, and so do allowances and charges for whole documents.`,
   daybook report revenue --by item --csv`,
 		Args: cobra.NoArgs,
 		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, _ []string) (err error) {
-			if f.From, f.To, err = timeOf(from, to); err != nil {
+			if f.From, f.To, err = s.timeOf(from, to); err != nil {
 				return err
 			}
 			if f.Customer, err = s.customerNamed(ctx, buyer); err != nil {

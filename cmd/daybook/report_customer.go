@@ -37,21 +37,19 @@ func called(id uuid.UUID, name string) string {
 
 func (a *app) openItems() *cobra.Command {
 	var f views.OpenFilter
-	var asOf, buyer string
+	var buyer string
 	var t telling
 	cmd := &cobra.Command{
 		Use:   "open-items",
 		Short: "What customers owe, and how long it is overdue",
 		Args:  cobra.NoArgs,
 		RunE: a.withBook(func(ctx context.Context, s *session, cmd *cobra.Command, _ []string) (err error) {
-			if f.AsOf, err = a.issueDate(asOf); err != nil {
-				return err
-			}
+			f.AsOf = s.day
 			if f.Customer, err = s.customerNamed(ctx, buyer); err != nil {
 				return err
 			}
 			f.Explain = t.explain
-			v, err := s.views(ctx)
+			v, err := s.dated(ctx)
 			if err != nil {
 				return err
 			}
@@ -71,7 +69,6 @@ func (a *app) openItems() *cobra.Command {
 		}),
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&asOf, "as-of", "", "the `DATE` from which days overdue are counted (default today)")
 	customerFlag(cmd, &buyer)
 	flags.IntVar(&f.Limit, "limit", views.DefaultLimit, "how `MANY` at most, up to 1000")
 	flags.StringVar(&f.After, "after", "", "go on after the page whose \"next\" this `TOKEN` was")
@@ -137,8 +134,11 @@ later counts by its own date.`,
 		Example: `  daybook report aging --date 2026-03-31`,
 		Args:    cobra.NoArgs,
 		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, _ []string) (err error) {
-			if f.Date, err = a.issueDate(date); err != nil {
-				return err
+			if f.Date = s.day; date != "" {
+				if f.Date, err = domain.ParseDate(date); err != nil {
+					return err
+				}
+				f.Date = s.until(f.Date)
 			}
 			if f.Customer, err = s.customerNamed(ctx, buyer); err != nil {
 				return err
@@ -155,7 +155,7 @@ later counts by its own date.`,
 			return a.report(t, report, agingGrid(report), func(w io.Writer) { tellAging(w, report) })
 		}),
 	}
-	cmd.Flags().StringVar(&date, "date", "", "the `DATE` (default today)")
+	cmd.Flags().StringVar(&date, "date", "", "the `DATE` (default: that of --effective or --as-of, else today)")
 	customerFlag(cmd, &buyer)
 	cmd.Flags().IntVar(&f.Limit, "limit", 0, "how `MANY` customers at most (default all)")
 	cmd.Flags().StringVar(&f.After, "after", "", "go on after the page whose \"next\" this `TOKEN` was")

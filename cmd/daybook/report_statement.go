@@ -26,7 +26,7 @@ balance and the closing one.`,
 		Example: `  daybook report statement --customer "Ada Lovelace" --from 2026-01 --to 2026-03`,
 		Args:    cobra.NoArgs,
 		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, _ []string) (err error) {
-			if f.From, f.To, err = timeOf(from, to); err != nil {
+			if f.From, f.To, err = s.timeOf(from, to); err != nil {
 				return err
 			}
 			if f.Customer, err = s.customerNamed(ctx, buyer); err != nil {

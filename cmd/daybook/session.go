@@ -15,6 +15,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/ledger"
 	"github.com/daybook-ledger/daybook/ledger/remote"
+	"github.com/daybook-ledger/daybook/projections/views"
 )
 
 const (
@@ -29,8 +30,13 @@ const (
 type session struct {
 	app  *app
 	book *bookdir.Book
-	// shown is the views, nil until they are asked for.
-	shown *bookdir.Views
+	// kept is the views, and recalled those of another moment; nil until they are
+	// asked for.
+	kept     *bookdir.Views
+	recalled *bookdir.Recalled
+	// at is the moment that is asked for, and day the day that it is on.
+	at  views.Moment
+	day domain.Date
 	// id is that of the one command that the process gives.
 	id uuid.UUID
 	// receipt is where its receipt is to go, if anywhere.
@@ -45,6 +51,9 @@ func (a *app) withBook(f func(ctx context.Context, s *session, cmd *cobra.Comman
 			return err
 		}
 		if err = s.commandFlags(cmd); err == nil {
+			err = s.momentFlags(cmd.Context(), cmd)
+		}
+		if err == nil {
 			err = f(cmd.Context(), s, cmd, args)
 		}
 		return a.closed(err, s.close(cmd.Context()))
@@ -91,7 +100,7 @@ func (a *app) open(ctx context.Context) (*session, error) {
 	if book.Unclean() != "" {
 		a.warn("the book was not closed cleanly the last time; before it was opened, the newest files of its log were copied to %s", book.Unclean())
 	}
-	return &session{app: a, book: book}, nil
+	return &session{app: a, book: book, day: a.today()}, nil
 }
 
 // close closes the book, whatever became of the context.
@@ -99,24 +108,27 @@ func (s *session) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
 	defer cancel()
 	var err error
-	if s.shown != nil {
-		err = s.shown.Close()
+	if s.recalled != nil {
+		err = s.recalled.Close()
+	}
+	if s.kept != nil {
+		err = errors.Join(err, s.kept.Close())
 	}
 	return errors.Join(err, s.book.Close(ctx))
 }
 
-// views gives the views, brought forward to what was acknowledged up to now.
-func (s *session) views(ctx context.Context) (*bookdir.Views, error) {
+// now gives the views, brought forward to what was acknowledged up to now.
+func (s *session) now(ctx context.Context) (*views.Queries, error) {
 	m := s.app.meter("Bringing the lists up to date")
 	defer m.end()
-	if s.shown == nil {
-		views, err := s.book.OpenViews(ctx, m.at)
+	if s.kept == nil {
+		opened, err := s.book.OpenViews(ctx, m.at)
 		if err != nil {
 			return nil, err
 		}
-		s.shown = views
+		s.kept = opened
 	}
-	return s.shown, s.shown.CatchUp(ctx)
+	return s.kept.Queries, s.kept.CatchUp(ctx)
 }
 
 // changing adds the flags of commands that change the book.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/projections/views"
 )
 
@@ -20,8 +21,8 @@ type Scratch struct {
 }
 
 // NewScratch makes empty views in a folder, encrypted under a key that nobody
-// keeps.
-func NewScratch(ctx context.Context, dir string) (*Scratch, error) {
+// keeps; of what is dated up to a day, unless that is empty.
+func NewScratch(ctx context.Context, dir string, until domain.Date) (*Scratch, error) {
 	key := make([]byte, KeySize)
 	defer clear(key)
 	_, _ = rand.Read(key) // it never fails
@@ -31,7 +32,7 @@ func NewScratch(ctx context.Context, dir string) (*Scratch, error) {
 		return nil, errors.Join(err, removeMade(err, path))
 	}
 	s := &Scratch{live: newLive(f), path: path}
-	s.Views = s.live.views
+	s.Views = views.NewEffective(s.live.engine, until)
 	if err := s.live.engine.migrate(ctx, true); err != nil {
 		return nil, errors.Join(fmt.Errorf("sqlite: scratch: %w", classify(err)), s.Close())
 	}

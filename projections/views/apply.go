@@ -10,7 +10,7 @@ import (
 // Apply implements projections.Store.
 func (v *Views) Apply(ctx context.Context, pages []projections.Page) (at projections.Cursor, err error) {
 	err = v.engine.Write(ctx, func(w Writer) error {
-		at, err = apply(ctx, w, pages)
+		at, err = v.apply(ctx, w, pages)
 		return err
 	})
 	if err != nil {
@@ -21,7 +21,7 @@ func (v *Views) Apply(ctx context.Context, pages []projections.Page) (at project
 
 // apply folds the pages that follow the cursor, and moves it; it gives the
 // cursor as it is then.
-func apply(ctx context.Context, w Writer, pages []projections.Page) (projections.Cursor, error) {
+func (v *Views) apply(ctx context.Context, w Writer, pages []projections.Page) (projections.Cursor, error) {
 	status, err := readStatus(ctx, w)
 	if err != nil {
 		return projections.Cursor{}, err
@@ -31,6 +31,7 @@ func apply(ctx context.Context, w Writer, pages []projections.Page) (projections
 		return status.Cursor, err
 	}
 	b := newBatch(ctx, w)
+	b.effective = v.effective
 	if err := b.foresee(pages); err != nil {
 		return status.Cursor, err
 	}

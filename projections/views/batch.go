@@ -19,6 +19,8 @@ import (
 type batch struct {
 	ctx context.Context
 	w   Writer
+	// effective is the last day that counts; empty where all do.
+	effective domain.Date
 
 	documents map[domain.StreamID]*document
 	people    map[uuid.UUID]*person

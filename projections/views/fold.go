@@ -53,9 +53,16 @@ func (b *batch) fold(c *commit.Commit, page uint64) error {
 	if len(c.Events) > maxEvents || c.Position >= 1<<47 {
 		return fmt.Errorf("commit %d: %d events: beyond what views can number", c.Position, len(c.Events))
 	}
+	later, err := b.later(c)
+	if err != nil {
+		return err
+	}
 	var entries int64
 	for i := range c.Events {
 		p := place{c, i, &c.Events[i]}
+		if later && !undated(p.event.Stream.Kind) {
+			continue
+		}
 		if err := b.foldEvent(p); err != nil {
 			return fmt.Errorf("commit %d: %s of %s: %w", c.Position, p.event.Event.EventType(), p.event.Stream, err)
 		}
@@ -64,6 +71,9 @@ func (b *batch) fold(c *commit.Commit, page uint64) error {
 			return fmt.Errorf("commit %d: %w", c.Position, err)
 		}
 		for _, entry := range posted {
+			if b.effective != "" && entry.Date > b.effective {
+				continue
+			}
 			if err := b.post(p, entries, entry); err != nil {
 				return fmt.Errorf("commit %d: post %s: %w", c.Position, entry.Document, err)
 			}

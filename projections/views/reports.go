@@ -198,8 +198,8 @@ type TrialBalance struct {
 	Base   Totals   `json:"base"`
 	// Currency is the book's.
 	Currency string `json:"currency"`
-	// Until is the last day that counts; empty for all.
-	Until domain.Date `json:"until,omitempty"`
+	// Effective is the last day that counts; empty for all.
+	Effective domain.Date `json:"effective,omitempty"`
 }
 
 // AccountBalance is an account's balance, on the side where it stands; the other
@@ -226,15 +226,15 @@ type Totals struct {
 	Credit   string `json:"credit"`
 }
 
-// BalanceFilter says of which day a trial balance is.
+// BalanceFilter says of which moment a trial balance is.
 type BalanceFilter struct {
-	// Until is the last day that counts; empty for all.
-	Until domain.Date
+	At Moment
 	// Explain adds the entries behind each account.
 	Explain bool
 }
 
-// TrialBalance gives the balances of all accounts. Fault too-many-entries.
+// TrialBalance gives the balances of all accounts. Faults too-many-entries,
+// no-such-size.
 func (q *Queries) TrialBalance(ctx context.Context, f BalanceFilter) (t TrialBalance, err error) {
 	err = q.reader.Read(ctx, func(tx Tx) error {
 		currency, base, err := bookCurrency(ctx, tx)
@@ -245,36 +245,47 @@ func (q *Queries) TrialBalance(ctx context.Context, f BalanceFilter) (t TrialBal
 		if err != nil {
 			return err
 		}
-		t = TrialBalance{Currency: currency, Until: f.Until}
+		t = TrialBalance{Currency: currency, Effective: f.At.Effective}
 		if err := t.fill(balances, base); err != nil || !f.Explain {
 			return err
 		}
-		return t.explain(ctx, tx, base)
+		return t.explain(ctx, tx, f.At, base)
 	})
 	return t, failed("trial balance", err)
 }
 
 func (f BalanceFilter) balances(ctx context.Context, tx Tx) (map[dayKey]worth, error) {
 	query, args := `SELECT account, currency, debit, credit, debit_base, credit_base FROM account_balances`, []any(nil)
-	if f.Until != "" {
+	if f.At.Effective != "" {
 		query, args = `SELECT account, currency, sum(debit), sum(credit), sum(debit_base), sum(credit_base) FROM account_days
-			WHERE date <= $1 GROUP BY account, currency`, []any{string(f.Until)}
+			WHERE date <= $1 GROUP BY account, currency`, []any{string(f.At.Effective)}
 	}
-	balances := map[dayKey]worth{}
-	return balances, load(ctx, tx, query, args, func(r scanner) error {
+	posted := map[dayKey]*sums{}
+	err := load(ctx, tx, query, args, func(r scanner) error {
 		var k dayKey
 		var s sums
 		err := r.Scan(append([]any{&k.account, &k.currency}, s.columns()...)...)
-		balances[k] = worth{s.debit.amount - s.credit.amount, s.debit.base - s.credit.base}
+		posted[k] = &s
 		return err
 	})
+	if err == nil && f.At.Size > 0 {
+		err = f.At.before(ctx, tx, posted)
+	}
+	balances := map[dayKey]worth{}
+	for k, s := range posted {
+		balances[k] = worth{s.debit.amount - s.credit.amount, s.debit.base - s.credit.base}
+	}
+	return balances, err
 }
 
 // explain adds the entries behind each account, in each currency and in the
 // book's.
-func (t *TrialBalance) explain(ctx context.Context, tx Tx, base func(int64) string) error {
+func (t *TrialBalance) explain(ctx context.Context, tx Tx, at Moment, base func(int64) string) error {
 	var w where
-	w.between("p.date", "", t.Until)
+	w.between("p.date", "", at.Effective)
+	if at.Size > 0 {
+		w.add("p.position < ?", int64(at.Size))
+	}
 	all, err := readFacts(ctx, tx, postingFacts, w)
 	if err != nil {
 		return err

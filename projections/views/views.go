@@ -15,6 +15,7 @@ package views
 import (
 	"context"
 
+	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/projections"
 )
 
@@ -29,10 +30,16 @@ func NewQueries(r Reader) *Queries { return &Queries{reader: r} }
 type Views struct {
 	*Queries
 	engine Engine
+	// effective is the last day that counts; empty where all do.
+	effective domain.Date
 }
 
 // New makes the views of a database that Migrate has prepared.
-func New(e Engine) *Views { return &Views{NewQueries(e), e} }
+func New(e Engine) *Views { return NewEffective(e, "") }
+
+// NewEffective makes views of what is dated up to a day; all of it where the day
+// is empty.
+func NewEffective(e Engine, until domain.Date) *Views { return &Views{NewQueries(e), e, until} }
 
 // Cursor implements projections.Store.
 func (v *Views) Cursor(ctx context.Context) (projections.Cursor, error) {

@@ -167,7 +167,7 @@ type trial struct{ amounts, bases sheet }
 // amount is exported in the book's currency.
 func balances(t *testing.T, s viewtest.Store, until domain.Date) trial {
 	t.Helper()
-	balance, err := s.TrialBalance(context.Background(), views.BalanceFilter{Until: until})
+	balance, err := s.TrialBalance(context.Background(), views.BalanceFilter{At: views.Moment{Effective: until}})
 	if err != nil {
 		t.Fatal(err)
 	}

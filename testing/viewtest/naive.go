@@ -170,7 +170,7 @@ func agreeAccounts(t tester, s Store, b *given.Book) {
 				}
 			}
 		}
-		balance := must[views.TrialBalance](t)(s.TrialBalance(within(t), views.BalanceFilter{Until: until}))
+		balance := must[views.TrialBalance](t)(s.TrialBalance(within(t), views.BalanceFilter{At: views.Moment{Effective: until}}))
 		for _, row := range balance.Accounts {
 			same(t, fmt.Sprintf("%s until %q", row.Account, until), text(minor(t, row.Debit)-minor(t, row.Credit)), text(want[row.Account]))
 			delete(want, row.Account)

@@ -253,7 +253,7 @@ func (n naive) pages(day domain.Date, want []views.AgingRow) {
 // balances checks the evidence of a trial balance.
 func (n naive) balances(until domain.Date) {
 	n.Helper()
-	balance := must[views.TrialBalance](n)(n.store.TrialBalance(within(n), views.BalanceFilter{Until: until, Explain: true}))
+	balance := must[views.TrialBalance](n)(n.store.TrialBalance(within(n), views.BalanceFilter{At: views.Moment{Effective: until}, Explain: true}))
 	for _, row := range balance.Accounts {
 		sum := text(minor(n, row.Debit) - minor(n, row.Credit))
 		posted := 0

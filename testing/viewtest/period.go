@@ -92,7 +92,7 @@ func agreePeriods(t tester, s Store, b *given.Book) {
 			continue
 		}
 		same(t, "balances at the end of "+string(p.Through), p.Balances,
-			uneven(must[views.TrialBalance](t)(s.TrialBalance(within(t), views.BalanceFilter{Until: p.Through})).Accounts))
+			uneven(must[views.TrialBalance](t)(s.TrialBalance(within(t), views.BalanceFilter{At: views.Moment{Effective: p.Through}})).Accounts))
 	}
 	var want []period.Period
 	for _, p := range state.Closed {

@@ -51,6 +51,8 @@ func Run(t *testing.T, engine func(t *testing.T) Engine) {
 		"Fold/FrozenAtIssue":        testFrozen,
 		"Fold/Erased":               testErased,
 		"Fold/Attested":             testAttested,
+		"Fold/Moments":              testMoments,
+		"Fold/MomentsRevalued":      testMomentsRevalued,
 		"Rebuild/SaysTheSame":       testRebuilt,
 		"Rebuild/GoesOn":            testRebuildGoesOn,
 		"Rebuild/Disagrees":         testRebuildDisagrees,
@@ -170,7 +172,7 @@ func everything(t tester, s Store) string {
 	answers["open"] = must[views.OpenItems](t)(s.OpenItems(ctx, views.OpenFilter{AsOf: "2026-06-01", Limit: views.MaxLimit}))
 	answers["tax"] = must[views.TaxReport](t)(s.TaxReport(ctx, views.TaxFilter{}))
 	answers["balance"] = must[views.TrialBalance](t)(s.TrialBalance(ctx, views.BalanceFilter{}))
-	answers["balance until"] = must[views.TrialBalance](t)(s.TrialBalance(ctx, views.BalanceFilter{Until: "2026-04-01"}))
+	answers["balance until"] = must[views.TrialBalance](t)(s.TrialBalance(ctx, views.BalanceFilter{At: views.Moment{Effective: "2026-04-01"}}))
 	answers["journal"] = must[views.Journal](t)(s.Journal(ctx, views.JournalFilter{Limit: views.MaxLimit}))
 	answers["periods"] = must[[]views.Period](t)(s.Periods(ctx))
 	answers["aging"] = must[views.AgingReport](t)(s.AgingReport(ctx, views.AgingFilter{Date: "2026-04-01", Explain: true}))

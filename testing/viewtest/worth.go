@@ -114,7 +114,7 @@ func (w worths) same(what string, told, want map[owner]sum) {
 // accounts compares the trial balance, in every currency and in the book's alone.
 func (w worths) accounts(day domain.Date) {
 	w.Helper()
-	balance := must[views.TrialBalance](w)(w.store.TrialBalance(within(w), views.BalanceFilter{Until: day}))
+	balance := must[views.TrialBalance](w)(w.store.TrialBalance(within(w), views.BalanceFilter{At: views.Moment{Effective: day}}))
 	told, inBase := map[owner]sum{}, map[account.Account]int64{}
 	for _, row := range balance.Accounts {
 		debit, credit := w.read(row.Debit, row.Currency, row.DebitBase), w.read(row.Credit, row.Currency, row.CreditBase)
