@@ -188,8 +188,6 @@ func (w *Writer) agree(ctx context.Context, h page.Head) error {
 // catchUp folds the pages after w.head to the end of the log. Nothing undurable
 // may be pending.
 func (w *Writer) catchUp(ctx context.Context) error {
-	w.setBehind(true)
-	defer w.setBehind(false)
 	chain, err := page.NewChain(w.Signer.Verifier(), w.head, w.tree.Edge())
 	if err != nil {
 		return err
@@ -214,15 +212,6 @@ func (w *Writer) catchUp(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// setBehind says whether the log is being caught up with: rows then wait for many
-// others, as nobody waits for them.
-func (w *Writer) setBehind(is bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.behind = is
-	w.changed.Broadcast()
 }
 
 // last is the number of the log's newest page. Less than what is known means
@@ -294,10 +283,10 @@ const persistEvery = 100 * time.Millisecond
 func (w *Writer) persist() {
 	for wait := 10 * time.Millisecond; ; {
 		w.mu.Lock()
-		for (len(w.writes) == 0 || w.behind && len(w.over.unwritten) < maxUnwritten/2) && w.unsettled.Err() == nil {
+		for len(w.writes) == 0 && w.unsettled.Err() == nil {
 			w.changed.Wait()
 		}
-		if w.unsettled.Err() == nil && !w.behind {
+		if w.unsettled.Err() == nil {
 			w.mu.Unlock()
 			select {
 			case <-time.After(persistEvery):

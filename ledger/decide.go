@@ -65,7 +65,7 @@ func (r *request) giveUp(err error) {
 func (r *request) finish(a answer) {
 	select {
 	case r.answers <- a:
-	default: // answered already, which only a defect could cause
+	default: // answered already: before the archive could be written
 	}
 }
 
@@ -94,13 +94,23 @@ func (w *Writer) hand(ctx context.Context, e Envelope) (*request, error) {
 		return nil, domain.Refuse(CodeCommandTooLarge, "the command has %d bytes, of at most %d", size, maxCommand)
 	}
 	r := &request{Envelope: e, encoded: encoded, answers: make(chan answer, 1)}
-	select {
-	case w.requests <- r:
-		return r, nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("ledger: nothing was entered: %w", context.Cause(ctx))
-	case <-w.unsettled.Done():
-		return nil, w.whyClosed()
+	for {
+		var look <-chan time.Time
+		if w.Archive != nil { // for which nobody may be deciding
+			look = time.After(lookEvery)
+		}
+		select {
+		case w.requests <- r:
+			return r, nil
+		case <-look:
+			if err := w.whyBehind(); err != nil {
+				return nil, err
+			}
+		case <-ctx.Done():
+			return nil, fmt.Errorf("ledger: nothing was entered: %w", context.Cause(ctx))
+		case <-w.unsettled.Done():
+			return nil, w.whyClosed()
+		}
 	}
 }
 
@@ -143,14 +153,12 @@ func (w *Writer) decide() {
 			w.mu.Unlock()
 			return
 		}
-		if !begun && w.broken == nil {
-			begun = w.begin()
-		}
 		switch {
 		case w.broken != nil:
 			r.giveUp(w.broken)
 		case !begun:
-			r.giveUp(ErrClosed)
+			w.redo = slices.Insert(w.redo, 0, r) // where it is answered whatever comes of this
+			begun = w.begin()
 		default:
 			w.handle(r)
 		}
@@ -236,6 +244,10 @@ func (w *Writer) handle(r *request) {
 		return
 	}
 	if first, found := w.under[r.ID]; found {
+		if w.behind != nil {
+			r.giveUp(w.behind)
+			return
+		}
 		first.joined = append(first.joined, r)
 		return
 	}
@@ -246,6 +258,10 @@ func (w *Writer) handle(r *request) {
 	}
 	if known != nil {
 		w.repeat(r, known.(commandRow))
+		return
+	}
+	if w.behind != nil {
+		w.end(r, answer{err: w.behind})
 		return
 	}
 	e, err := w.decision(r)

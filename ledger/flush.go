@@ -352,9 +352,12 @@ func (w *Writer) confirm() error {
 	return nil
 }
 
-// remember writes the remembered head. Until it is written no receipt may leave;
+// remember writes the remembered head, once the archive has what it stands for. Until it is written no receipt may leave;
 // and a file that failed once fails for good, so an error ends the writer.
 func (w *Writer) remember() error {
+	if err := w.archive(); err != nil {
+		return err
+	}
 	err := w.Head.Remember(w.remembered())
 	w.setUnclear(err)
 	if err != nil {

@@ -46,6 +46,8 @@ type world struct {
 	facts  keyring.KeyID // the key of the facts
 	room   func() error  // of the writers that are opened from now on
 	step   func(string)  // called at each step by the writers that are opened from now on
+	// archive is that of the writers that are opened from now on.
+	archive ledger.Archive
 }
 
 func newWorld(t testing.TB) *world {
@@ -181,6 +183,7 @@ func (w *world) open(disk string, store eventstore.Store) (*writer, error) {
 			Elapsed: func() time.Duration { return time.Since(w.start) },
 		},
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), AppendWithin: 60 * time.Millisecond,
+		Archive: w.archive, ArchiveWithin: 100 * time.Millisecond,
 	}, w.step))
 	if err != nil {
 		return nil, errors.Join(err, o.head.Close(), o.state.Close())

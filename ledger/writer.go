@@ -71,6 +71,12 @@ type Config struct {
 	// Room gives the refusal of a new command while there is no room to keep it;
 	// may be nil. Commands that the book holds already are answered all the same.
 	Room func() error
+	// Archive is a second place that may have to have a page before any receipt is
+	// given for it; may be nil. What fails is tried again. After ArchiveWithin (10 s
+	// when 0) commands are answered all the same: those that wait with
+	// ErrOutcomeUnknown, others with the refusal archive-behind.
+	Archive       Archive
+	ArchiveWithin time.Duration
 	// Progress is told how many pages of how many were folded while the writer
 	// opens; may be nil.
 	Progress func(done, last uint64)
@@ -139,11 +145,11 @@ type Writer struct {
 	pool              int             // how many keys the next reservation makes
 	closing           bool
 	erasing           bool  // what durable commits erase is not gone yet
-	behind            bool  // the log is being caught up with
 	stalled           bool  // the log is being read again: nothing can be decided
 	condemned         bool  // the state file is damaged, and must not outlive the writer
 	broken            error // why no command can be taken any more
 	unclear           error // why no receipt can be given at present, nil once settled
+	behind            error // why commands are refused until the archive is written; nil while they are not
 
 	wall    time.Time
 	elapsed time.Duration
@@ -179,6 +185,9 @@ func Open(ctx context.Context, cfg Config) (*Writer, error) {
 	if cfg.AppendWithin == 0 {
 		cfg.AppendWithin = 10 * time.Second
 	}
+	if cfg.ArchiveWithin == 0 {
+		cfg.ArchiveWithin = 10 * time.Second
+	}
 	if cfg.CacheRows == 0 {
 		cfg.CacheRows = 32 << 10
 	}
@@ -212,14 +221,15 @@ func Open(ctx context.Context, cfg Config) (*Writer, error) {
 
 // Close waits until every command that was decided is settled, or the context
 // ends, and then until the state file has what is durable. Commands that were
-// not decided yet are answered with ErrClosed.
+// not decided yet are answered with ErrClosed. It does not wait for an archive that
+// commands are refused for: the next writer does.
 func (w *Writer) Close(ctx context.Context) error {
 	abandon := context.AfterFunc(ctx, w.shut)
 	defer abandon()
 	w.mu.Lock()
 	w.closing = true
 	w.nudge()
-	for (len(w.pending) > 0 || len(w.redo) > 0 || w.erasing) && w.broken == nil && w.unsettled.Err() == nil {
+	for (len(w.pending) > 0 || len(w.redo) > 0 || w.erasing) && w.broken == nil && w.behind == nil && w.unsettled.Err() == nil {
 		w.changed.Wait()
 	}
 	w.mu.Unlock()
@@ -259,6 +269,9 @@ func (w *Writer) Find(_ context.Context, r domain.Reference) (domain.StreamID, b
 func (w *Writer) Durable() page.Head {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if remembered := w.Head.Head().Head; w.archives() && remembered.Page < w.durableHead.Page {
+		return remembered // what follows is in the log, and not in the archive yet
+	}
 	return w.durableHead
 }
 

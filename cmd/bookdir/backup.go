@@ -39,6 +39,8 @@ type Archive struct {
 	Recipients []string `json:"recipients"`
 	// Every is how often an open book writes to it, in nanoseconds; 0 for never.
 	Every time.Duration `json:"every,omitempty"`
+	// Required says that no receipt is given before it has what the receipt is for.
+	Required bool `json:"required,omitempty"`
 
 	// Origin is the log whose pages were archived, up to the head.
 	Origin string    `json:"origin,omitempty"`
@@ -85,10 +87,11 @@ type archivedBook struct {
 	Witnesses Places `json:"witnesses,omitempty"`
 }
 
-// ArchiveTo says where the book's archive is to be. What was archived in the same
-// place before is gone on from; it must be for the same recipients.
-func (b *Book) ArchiveTo(to string, recipients []string, every time.Duration) error {
-	if _, err := archive.ParseRecipients(recipients); err != nil {
+// ArchiveTo says where the book's archive is to be, for whom and when it is written;
+// how far it reaches is not looked at. What was archived in the same place before
+// is gone on from; it must be for the same recipients.
+func (b *Book) ArchiveTo(next Archive) error {
+	if _, err := archive.ParseRecipients(next.Recipients); err != nil {
 		return err
 	}
 	unlock, err := lockArchive(b.Dir)
@@ -100,15 +103,22 @@ func (b *Book) ArchiveTo(to string, recipients []string, every time.Duration) er
 	if err != nil && !errors.Is(err, ErrNoArchive) {
 		return err
 	}
-	next := Archive{To: to, Recipients: recipients, Every: every}
-	if was.To == to {
-		if !slices.Equal(was.Recipients, recipients) {
-			return fmt.Errorf("%w: %s", ErrRecipientsChanged, to)
-		}
-		next = was
-		next.Every = every
+	if was.To != next.To {
+		return Archive{To: next.To, Recipients: next.Recipients, Every: next.Every, Required: next.Required}.write(b.Dir)
 	}
-	return next.write(b.Dir)
+	if !slices.Equal(was.Recipients, next.Recipients) {
+		return fmt.Errorf("%w: %s", ErrRecipientsChanged, next.To)
+	}
+	was.Every, was.Required = next.Every, next.Required
+	return was.write(b.Dir)
+}
+
+// RequireArchive says whether receipts wait for the archive from now on.
+func (b *Book) RequireArchive(required bool) error {
+	return b.current().locked(func(r *backup) error {
+		r.archive.Required = required
+		return r.archive.write(b.Dir)
+	})
 }
 
 // Archived is what a backup did.
@@ -125,27 +135,40 @@ func (b *Book) Backup(ctx context.Context, progress func(done, of uint64)) (Arch
 	return b.current().backup(ctx, progress)
 }
 
-func (l *link) backup(ctx context.Context, progress func(done, of uint64)) (_ Archived, err error) {
+func (l *link) backup(ctx context.Context, progress func(done, of uint64)) (done Archived, err error) {
 	if l.info.ReadOnly {
-		return Archived{}, refuseReadOnly()
+		return done, refuseReadOnly()
 	}
+	return done, l.locked(func(r *backup) error {
+		// The head first: the ring has every key that the pages up to there use, and
+		// the list every key that signed them.
+		to, err := l.head()
+		if err == nil {
+			done, err = r.run(ctx, to, progress)
+		}
+		return err
+	})
+}
+
+// locked runs f while nobody else writes to the archive.
+func (l *link) locked(f func(r *backup) error) error {
 	unlock, err := lockArchive(l.dir)
 	if err != nil {
-		return Archived{}, err
+		return err
 	}
 	defer unlock()
 	a, err := ReadArchive(l.dir)
 	if err != nil {
-		return Archived{}, err
+		return err
 	}
 	r := &backup{link: l, archive: a, begun: l.options.Clock.Now().UTC()}
 	if r.writer.Place, err = archive.Open(a.To, l.options.Clock.Now); err != nil {
-		return Archived{}, err
+		return err
 	}
 	if r.writer.To, err = archive.ParseRecipients(a.Recipients); err != nil {
-		return Archived{}, err
+		return err
 	}
-	return r.run(ctx, progress)
+	return f(r)
 }
 
 // backup is one under way.
@@ -154,9 +177,12 @@ type backup struct {
 	archive Archive
 	writer  archive.Writer
 	begun   time.Time
+	// alone says that it is known already that nobody else writes there.
+	alone bool
 }
 
-func (r *backup) run(ctx context.Context, progress func(done, of uint64)) (Archived, error) {
+// run writes what the archive lacks up to a head, after the keys that it uses.
+func (r *backup) run(ctx context.Context, to page.Head, progress func(done, of uint64)) (Archived, error) {
 	l := r.link
 	verifier, err := l.info.Verifier()
 	if err != nil {
@@ -170,14 +196,10 @@ func (r *backup) run(ctx context.Context, progress func(done, of uint64)) (Archi
 		r.archive.Origin = l.info.Origin
 		r.archive.Page, r.archive.Size, r.archive.Root, r.archive.Written = 0, 0, page.EmptyRoot, nil
 	}
-	if err := r.resume(ctx, verifier); err != nil {
-		return Archived{}, err
-	}
-	// The head first: the ring has every key that the pages up to there use, and
-	// the list every key that signed them.
-	to, err := l.head()
-	if err != nil {
-		return Archived{}, err
+	if !r.alone {
+		if err := r.resume(ctx, verifier); err != nil {
+			return Archived{}, err
+		}
 	}
 	from := r.archive.head()
 	if err := r.replace(ctx); err != nil {
@@ -199,7 +221,7 @@ func (r *backup) run(ctx context.Context, progress func(done, of uint64)) (Archi
 		}
 	}
 	r.archive.At = r.begun
-	return Archived{r.archive, to.Page - from.Page}, r.archive.write(l.dir)
+	return Archived{r.archive, to.Page - min(to.Page, from.Page)}, r.archive.write(l.dir)
 }
 
 // reached remembers how far the archive reaches.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,7 +23,6 @@ import (
 	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/eventstore/transparency"
 	"github.com/daybook-ledger/daybook/ledger"
-	"github.com/daybook-ledger/daybook/projections/views"
 )
 
 // archived is a book with an archive, and the escrow key to it.
@@ -49,7 +47,7 @@ func newArchived(t *testing.T) *archived {
 		t.Fatal(err)
 	}
 	a.with(t, func(b *Book) {
-		if err := b.ArchiveTo(a.to, []string{escrow.Recipient().String()}, 0); err != nil {
+		if err := b.ArchiveTo(Archive{To: a.to, Recipients: []string{escrow.Recipient().String()}}); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -173,7 +171,7 @@ func TestABookIsBroughtBack(t *testing.T) {
 			t.Error(err)
 		}
 		// The same place takes the new epoch's archive beside the old one's.
-		if err := b.ArchiveTo(a.to, []string{a.ids[0].(*age.X25519Identity).Recipient().String()}, 0); err != nil {
+		if err := b.ArchiveTo(Archive{To: a.to, Recipients: []string{a.ids[0].(*age.X25519Identity).Recipient().String()}}); err != nil {
 			t.Fatal(err)
 		}
 		if done := a.backup(t, b); done.Size != 6 {
@@ -386,7 +384,7 @@ func TestABackupGoesOn(t *testing.T) {
 		if done := a.backup(t, b); done.Pages != 0 {
 			t.Errorf("wrote %d pages of nothing new", done.Pages)
 		}
-		if err := b.ArchiveTo(a.to, []string{"age1" + strings.Repeat("q", 58)}, 0); !errors.Is(err, archive.ErrRecipients) && !errors.Is(err, ErrRecipientsChanged) {
+		if err := b.ArchiveTo(Archive{To: a.to, Recipients: []string{"age1" + strings.Repeat("q", 58)}}); !errors.Is(err, archive.ErrRecipients) && !errors.Is(err, ErrRecipientsChanged) {
 			t.Errorf("other recipients: %v", err)
 		}
 	})
@@ -488,7 +486,7 @@ func TestAnOfflineIdentityIsAskedFor(t *testing.T) {
 func TestAnOpenBookBacksUpOnItsSchedule(t *testing.T) {
 	a := newArchived(t)
 	a.with(t, func(b *Book) {
-		if err := b.ArchiveTo(a.to, []string{a.ids[0].(*age.X25519Identity).Recipient().String()}, time.Millisecond); err != nil {
+		if err := b.ArchiveTo(Archive{To: a.to, Recipients: []string{a.ids[0].(*age.X25519Identity).Recipient().String()}, Every: time.Millisecond}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := b.Do(t.Context(), register("Ada")); err != nil {
@@ -513,60 +511,4 @@ func TestAFolderThatIsNotEmptyIsLeftAlone(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	sound(t, a.dir, a.options, a.receipts...)
-}
-
-// TestViewsOfARestoredBook: the views in the folder are made while the book is opened
-// for the first time, those elsewhere are not, and either come out as a rebuild gives
-// them, filled in bulk or going forward.
-func TestViewsOfARestoredBook(t *testing.T) {
-	a := newArchived(t)
-	a.enter(t, true, "Ada", "Bob", "Cleo")
-	t.Cleanup(func() { inBulk = 5000 })
-	for _, bulk := range []uint64{1, 5000} {
-		inBulk = bulk
-		for _, at := range []string{"", "postgres://nowhere.invalid/books"} {
-			dir, o, done, err := a.restore(t, func(r *Restore) { r.Views = at })
-			if err != nil {
-				t.Fatal(err)
-			}
-			o.Views = InFolder
-			inBook(t, dir, o, func(b *Book) {
-				hashes := viewHashes(t, b, func(size uint64) {
-					if made := at == ""; made && size != done.Head.Size || !made && size != 0 {
-						t.Errorf("views at %q hold %d commits of %d", at, size, done.Head.Size)
-					}
-				})
-				if err := b.RebuildViews(t.Context(), views.Rebuild{}, nil); err != nil {
-					t.Fatal(err)
-				}
-				if again := viewHashes(t, b, func(uint64) {}); !maps.Equal(hashes, again) {
-					t.Errorf("a rebuild gives %v, there was %v", again, hashes)
-				}
-			})
-		}
-	}
-}
-
-// viewHashes gives the hashes of the views at the end of the log; it tells before how many
-// commits they hold.
-func viewHashes(t *testing.T, b *Book, before func(size uint64)) map[string]views.Hash {
-	t.Helper()
-	v, err := b.OpenViews(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer v.Close()
-	s, err := v.Status(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	before(s.Size)
-	if err := v.CatchUp(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	hashes, err := v.Attest(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return hashes.Views
 }

@@ -25,10 +25,12 @@ type archiveJSON struct {
 	Pages uint64    `json:"pages"`
 	Size  uint64    `json:"size"`
 	At    time.Time `json:"at"`
+	// Required says that receipts wait for it.
+	Required bool `json:"required,omitempty"`
 }
 
 func newArchiveJSON(a bookdir.Archive) archiveJSON {
-	return archiveJSON{a.To, a.Origin, a.Page, a.Size, a.At}
+	return archiveJSON{a.To, a.Origin, a.Page, a.Size, a.At, a.Required}
 }
 
 // backupFlags are the flags of backup.
@@ -36,6 +38,7 @@ type backupFlags struct {
 	to         string
 	recipients []string
 	every      time.Duration
+	required   bool
 }
 
 func (a *app) backupCommand() *cobra.Command {
@@ -50,17 +53,25 @@ where the book's own disk and passwords do not reach, and one of the identities
 (age-keygen makes them) into a safe: whoever has one can read the whole book and
 bring it back, without the passphrase.
 
-With --every the book is archived while it is open, too. What was interrupted is
-gone on with the next time.`,
+With --every the book is archived while it is open, too. With --required every
+command waits for the archive: nothing that was acknowledged is lost even if the
+disk is, and while the archive cannot be written no command is taken. What was
+interrupted is gone on with the next time.`,
 		Example: `  daybook backup --to /mnt/elsewhere/acme --recipient age1…ops --recipient age1…escrow
   daybook backup`,
 		Args: cobra.NoArgs,
 		RunE: a.withBook(func(ctx context.Context, s *session, cmd *cobra.Command, _ []string) error {
-			if err := f.apply(s, cmd); err != nil {
+			m := a.meter("Backing up")
+			required, err := f.apply(s, cmd)
+			if err != nil {
 				return err
 			}
-			m := a.meter("Backing up")
 			done, err := s.book.Backup(ctx, m.at)
+			if err == nil && required { // which commands wait for from now on: so the bulk comes first
+				if err = s.book.RequireArchive(true); err == nil {
+					done, err = s.book.Backup(ctx, nil)
+				}
+			}
 			m.end()
 			if err != nil {
 				return err
@@ -77,45 +88,49 @@ gone on with the next time.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.to, "to", "", "where the archive is to be: the `PLACE` is a folder on another disk or machine, or s3://bucket/prefix?endpoint=…")
 	flags.StringArrayVar(&f.recipients, "recipient", nil, "an age `RECIPIENT` who can read it, age1… or age1pq…; may be repeated")
+	flags.BoolVar(&f.required, "required", false, "give no receipt before the archive has what it is for; --required=false for receipts at once")
 	flags.DurationVar(&f.every, "every", 0, "archive an open book this often, such as `15m`; 0 for never")
 	cmd.AddCommand(a.backupVerifyCommand(), a.backupListCommand(), a.backupPruneCommand(), a.backupDrillCommand())
 	return cmd
 }
 
-// apply tells the book what was given.
-func (f backupFlags) apply(s *session, cmd *cobra.Command) error {
+// apply tells the book what was given, but that the archive is required from now
+// on, which it reports.
+func (f backupFlags) apply(s *session, cmd *cobra.Command) (required bool, err error) {
 	given := cmd.Flags().Changed
-	if !given("to") && !given("recipient") && !given("every") {
-		return nil
+	if !given("to") && !given("recipient") && !given("every") && !given("required") {
+		return false, nil
 	}
-	was, err := bookdir.ReadArchive(s.book.Dir)
+	a, err := bookdir.ReadArchive(s.book.Dir)
 	if err != nil && !errors.Is(err, bookdir.ErrNoArchive) {
-		return err
+		return false, err
 	}
-	to, recipients, every := was.To, was.Recipients, was.Every
 	if given("to") {
-		to = f.to
-		if !strings.Contains(to, "://") {
-			if to, err = filepath.Abs(to); err != nil {
-				return err
+		a.To = f.to
+		if !strings.Contains(a.To, "://") {
+			if a.To, err = filepath.Abs(a.To); err != nil {
+				return false, err
 			}
 		}
 	}
 	if given("recipient") {
-		recipients = f.recipients
+		a.Recipients = f.recipients
 	}
 	if given("every") {
-		if every = f.every; every != 0 && every < time.Second {
-			return usage("--every is at least 1s")
+		if a.Every = f.every; a.Every != 0 && a.Every < time.Second {
+			return false, usage("--every is at least 1s")
 		}
 	}
-	if to == "" {
-		return usage("--to says where the archive is to be")
+	if given("required") {
+		required, a.Required = f.required && !a.Required, a.Required && f.required
 	}
-	if inside(s.book.Dir, to) {
-		return usage("an archive in the book's own folder would be lost with it: give a --to elsewhere")
+	if a.To == "" {
+		return false, usage("--to says where the archive is to be")
 	}
-	return s.book.ArchiveTo(to, recipients, every)
+	if inside(s.book.Dir, a.To) {
+		return false, usage("an archive in the book's own folder would be lost with it: give a --to elsewhere")
+	}
+	return required, s.book.ArchiveTo(a)
 }
 
 // archiveFlags name an archive and what opens it.

@@ -219,6 +219,9 @@ func (s statusJSON) people(w io.Writer) {
 	default:
 		t.add("Archive", fmt.Sprintf("%s, %s behind, complete %s ago", s.Archive.To, count(s.Archive.Behind, "commit"), time.Duration(s.Archive.Age)*time.Second))
 	}
+	if s.Archive != nil && s.Archive.Required {
+		t.add("", "receipts wait for it")
+	}
 	if s.ReadOnly {
 		t.add("", "a copy that takes no commands")
 	}

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"testing"
 
+	"filippo.io/age"
 	"github.com/google/uuid"
 	natsjs "github.com/nats-io/nats.go/jetstream"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver of the events table
 
+	"github.com/daybook-ledger/daybook/cmd/bookdir"
 	"github.com/daybook-ledger/daybook/eventstore/jetstream"
 	"github.com/daybook-ledger/daybook/testing/pgserver"
 )
@@ -149,4 +151,38 @@ func inserts(b *testing.B, url string, callers, connections, size int) float64 {
 		b.Fatal(err)
 	}
 	return m.perSecond()
+}
+
+// BenchmarkRequired compares commands whose receipts wait for an archive, in a folder
+// of the same disk, with those of a book without one.
+func BenchmarkRequired(b *testing.B) {
+	escrow, err := age.GenerateX25519Identity()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		plain, archived := newBook(b), newBook(b)
+		if err := archived.ArchiveTo(bookdir.Archive{To: folder(b), Recipients: []string{escrow.Recipient().String()}}); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := archived.Backup(context.Background(), nil); err != nil {
+			b.Fatal(err)
+		}
+		if err := archived.RequireArchive(true); err != nil {
+			b.Fatal(err)
+		}
+		var ratios []float64
+		var with, without float64
+		for range rounds() {
+			without = plain.measure(b, 64).perSecond()
+			with = archived.measure(b, 64).perSecond()
+			ratios = append(ratios, with/without)
+		}
+		plain.close(b)
+		archived.close(b)
+		report(b, line{
+			name: "commands whose receipts wait for an archive on the same disk", baseline: "for none", value: median(ratios),
+			detail: fmt.Sprintf("%.0f beside %.0f a second, 64 at a time", with, without),
+		})
+	}
 }

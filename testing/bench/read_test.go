@@ -77,7 +77,7 @@ func (k *book) restore(b *testing.B, events float64) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := opened.ArchiveTo(to, []string{escrow.Recipient().String()}, 0); err != nil {
+	if err := opened.ArchiveTo(bookdir.Archive{To: to, Recipients: []string{escrow.Recipient().String()}}); err != nil {
 		b.Fatal(err)
 	}
 	backup := took(b, func() error { _, err := opened.Backup(context.Background(), nil); return err })

@@ -3,6 +3,7 @@ package campaign
 import (
 	"bytes"
 	"context"
+	"errors"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -193,13 +194,48 @@ func TestBroughtBack(t *testing.T) {
 	tell(t, r)
 }
 
+// TestRequired: the disk is destroyed at a random moment, and no receipt was given
+// before the archive had what it was for: every one is honoured.
+func TestRequired(t *testing.T) {
+	random := seeded(t)
+	r := row{name: "the disk is destroyed at a random moment, where receipts wait for the archive"}
+	for range runs(3, 30) {
+		r.runs, r.faults = r.runs+1, r.faults+1
+		dir := newBook(t)
+		to := filepath.Join(t.TempDir(), "archive")
+		escrow, err := age.GenerateX25519Identity()
+		if err != nil {
+			t.Fatal(err)
+		}
+		backup(t, dir, to, escrow.Recipient().String())
+		b, err := bookdir.Open(t.Context(), dir, options(dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(b.RequireArchive(true), b.Close(context.Background())); err != nil {
+			t.Fatal(err)
+		}
+		var h history
+		for range 1 + random.IntN(3) {
+			h.add(t, work(t, dir, h.open, time.Duration(random.IntN(80_000))*time.Microsecond))
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+		restore(t, dir, to, escrow)
+		finish(t, dir, &h)
+		h.judge(t, dir, &r)
+	}
+	tell(t, r)
+}
+
 func backup(t *testing.T, dir, to, recipient string) {
 	t.Helper()
 	b, err := bookdir.Open(t.Context(), dir, options(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.ArchiveTo(to, []string{recipient}, 0); err != nil {
+	if err := b.ArchiveTo(bookdir.Archive{To: to, Recipients: []string{recipient}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.Backup(t.Context(), nil); err != nil {

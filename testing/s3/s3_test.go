@@ -219,7 +219,7 @@ func TestABookInABucket(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if err := opened.ArchiveTo(to, []string{escrow.Recipient().String()}, 0); err != nil {
+					if err := opened.ArchiveTo(bookdir.Archive{To: to, Recipients: []string{escrow.Recipient().String()}}); err != nil {
 						t.Fatal(err)
 					}
 					enter(t, opened)
