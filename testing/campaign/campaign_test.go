@@ -140,6 +140,12 @@ func options(dir string) bookdir.Options {
 func newBook(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "book")
+	newBookIn(t, dir)
+	return dir
+}
+
+func newBookIn(t *testing.T, dir string) {
+	t.Helper()
 	key := make([]byte, keyring.KeySize)
 	for i := range key {
 		key[i] = byte(rand.Uint32())
@@ -158,7 +164,6 @@ func newBook(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return dir
 }
 
 // command registers a customer, under an id that names both.
@@ -166,7 +171,8 @@ func command(id uuid.UUID) ledger.Envelope {
 	return ledger.Envelope{ID: id, Principal: "owner", Command: &customer.Register{ID: id, Country: "GB", Personal: &customer.Profile{Name: "Ada " + id.String()}}}
 }
 
-// child gives commands to a book from several goroutines until it is killed. It tells
+// child gives commands to a book from several goroutines until it is killed, and lets
+// the lists follow. It tells
 // each id before it gives the command, and each receipt once it has it; ids that come
 // on its stdin are given first.
 func child(dir string) {
@@ -185,6 +191,13 @@ func child(dir string) {
 		}
 		for {
 			ids <- uuid.Must(uuid.NewV7())
+		}
+	}()
+	go func() {
+		v, err := b.OpenViews(context.Background(), nil)
+		for err == nil {
+			err = v.CatchUp(context.Background())
+			time.Sleep(20 * time.Millisecond)
 		}
 	}()
 	var mu sync.Mutex

@@ -38,9 +38,8 @@ func (o *output) text() string {
 	return o.said.String()
 }
 
-// work lets a child work on a book, at first on what was not answered before, until at
-// least one receipt was given, and then for a while longer, and kills it.
-func work(t *testing.T, dir string, again []uuid.UUID, longer time.Duration) string {
+// start starts a child, which works at first on what was not answered before.
+func start(t *testing.T, dir string, again []uuid.UUID) (*exec.Cmd, *output) {
 	t.Helper()
 	said := &output{}
 	var first strings.Builder
@@ -53,6 +52,14 @@ func work(t *testing.T, dir string, again []uuid.UUID, longer time.Duration) str
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
+	return c, said
+}
+
+// work lets a child work on a book, at first on what was not answered before, until at
+// least one receipt was given, and then for a while longer, and kills it.
+func work(t *testing.T, dir string, again []uuid.UUID, longer time.Duration) string {
+	t.Helper()
+	c, said := start(t, dir, again)
 	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		text := said.text()
 		if strings.Contains(text, "receipt ") || strings.Contains(text, "failed ") {
@@ -119,13 +126,7 @@ func TestCopiedWhileWritten(t *testing.T) {
 	for range runs(3, 50) {
 		r.runs, r.faults = r.runs+1, r.faults+1
 		dir := newBook(t)
-		said := &output{}
-		c := exec.Command(os.Args[0], "-test.run", "^$")
-		c.Env = append(os.Environ(), childDir+"="+dir, "GORACE=atexit_sleep_ms=0")
-		c.Stdin, c.Stdout, c.Stderr = strings.NewReader(""), said, os.Stderr
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
+		c, said := start(t, dir, nil)
 		for end := time.Now().Add(time.Minute); !strings.Contains(said.text(), "receipt ") && time.Now().Before(end); {
 			time.Sleep(time.Millisecond)
 		}
