@@ -1,7 +1,6 @@
 package seal
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 )
@@ -19,21 +18,15 @@ func sealCommit(h *Header, sections []Section, keys Keys, rand io.Reader) ([]byt
 	if err := h.check(); err != nil {
 		return nil, fmt.Errorf("seal: commit %d: %w", h.Position, err)
 	}
-	buffer := buffers.Get().(*bytes.Buffer)
-	defer buffers.Put(buffer)
-	buffer.Reset()
-	if err := h.encode(buffer); err != nil {
-		return nil, fmt.Errorf("seal: commit %d: %w", h.Position, err)
-	}
-	size := frameSize(buffer.Len(), sections)
-	if buffer.Len() > MaxHeader || size > MaxCommit {
+	encoded := h.append(make([]byte, 0, 512))
+	size := frameSize(len(encoded), sections)
+	if len(encoded) > MaxHeader || size > MaxCommit {
 		return nil, fmt.Errorf("seal: commit %d of %d bytes: %w", h.Position, size, ErrTooLarge)
 	}
 	out := make([]byte, 0, size)
 	out = appendHead(out, majorArray, 2)
-	out = appendHead(out, majorBytes, uint64(buffer.Len()))
-	out = append(out, buffer.Bytes()...)
-	header := out[len(out)-buffer.Len():]
+	out = appendBytes(out, majorBytes, encoded)
+	header := out[len(out)-len(encoded):]
 	out = appendHead(out, majorArray, uint64(len(sections)))
 	for i := range sections {
 		var err error

@@ -266,12 +266,9 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		var again bytes.Buffer
-		if err := s.Header.encode(&again); err != nil {
-			t.Fatal(err)
-		}
+		agree(t, s.HeaderBytes)
 		out := appendHead(nil, majorArray, 2)
-		out = append(appendHead(out, majorBytes, uint64(again.Len())), again.Bytes()...)
+		out = appendBytes(out, majorBytes, s.Header.append(nil))
 		out = appendHead(out, majorArray, uint64(len(s.sections)))
 		for _, section := range s.sections {
 			out = appendHead(out, majorArray, 3)
