@@ -188,6 +188,8 @@ func (w *Writer) agree(ctx context.Context, h page.Head) error {
 // catchUp folds the pages after w.head to the end of the log. Nothing undurable
 // may be pending.
 func (w *Writer) catchUp(ctx context.Context) error {
+	w.setFolding(true)
+	defer w.setFolding(false)
 	chain, err := page.NewChain(w.Signer.Verifier(), w.head, w.tree.Edge())
 	if err != nil {
 		return err
@@ -212,6 +214,15 @@ func (w *Writer) catchUp(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// setFolding says whether the log is being caught up with: rows then wait for many
+// others, as nobody waits for them.
+func (w *Writer) setFolding(is bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.folding = is
+	w.changed.Broadcast()
 }
 
 // last is the number of the log's newest page. Less than what is known means
@@ -283,10 +294,10 @@ const persistEvery = 100 * time.Millisecond
 func (w *Writer) persist() {
 	for wait := 10 * time.Millisecond; ; {
 		w.mu.Lock()
-		for len(w.writes) == 0 && w.unsettled.Err() == nil {
+		for (len(w.writes) == 0 || w.folding && len(w.over.unwritten) < maxUnwritten/2) && w.unsettled.Err() == nil {
 			w.changed.Wait()
 		}
-		if w.unsettled.Err() == nil {
+		if w.unsettled.Err() == nil && !w.folding {
 			w.mu.Unlock()
 			select {
 			case <-time.After(persistEvery):

@@ -145,6 +145,7 @@ type Writer struct {
 	pool              int             // how many keys the next reservation makes
 	closing           bool
 	erasing           bool  // what durable commits erase is not gone yet
+	folding           bool  // the log is being caught up with
 	stalled           bool  // the log is being read again: nothing can be decided
 	condemned         bool  // the state file is damaged, and must not outlive the writer
 	broken            error // why no command can be taken any more

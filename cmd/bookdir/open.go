@@ -45,6 +45,8 @@ type Options struct {
 	// Wait is how long to wait for a process that holds the book and does not
 	// answer, as one does that is just starting or ending; 15 s when 0.
 	Wait time.Duration
+	// beside is begun with once the log can be read; may be nil.
+	beside func(*link)
 }
 
 // Book is an open book. It is safe for concurrent use. When the process that
@@ -162,6 +164,9 @@ func hold(ctx context.Context, dir string, info Info, o Options) (_ *link, err e
 	l.store = store
 	l.codec.ProveErasures(store, signer.Verifier())
 	l.onClose(func(context.Context) error { return store.Close() })
+	if o.beside != nil {
+		o.beside(l)
+	}
 	writer, err := l.write(ctx, store, signer)
 	if err != nil {
 		return nil, err

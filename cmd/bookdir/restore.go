@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,6 +25,8 @@ import (
 	"github.com/daybook-ledger/daybook/eventstore/seal"
 	"github.com/daybook-ledger/daybook/eventstore/transparency"
 	"github.com/daybook-ledger/daybook/ledger"
+	"github.com/daybook-ledger/daybook/projections"
+	"github.com/daybook-ledger/daybook/projections/views"
 )
 
 // ErrNoLog means that a place holds no archived log, or not the one that is meant.
@@ -163,10 +166,14 @@ type Restore struct {
 	Principal, Reason string
 	// AcceptLoss, unless nil, is how many commits may be lost: exactly as many as are.
 	AcceptLoss *uint64
-	Clock      ledger.Clock
-	Log        *slog.Logger
-	// Progress may be nil.
-	Progress func(pages, of uint64)
+	// Views is where the book's views will be, as in Options: those in its folder are
+	// made while the book is opened for the first time.
+	Views string
+	Clock ledger.Clock
+	Log   *slog.Logger
+	// Progress is told how many pages were brought back, and Viewed, then, how many
+	// commits the views hold; both may be nil.
+	Progress, Viewed func(done, of uint64)
 }
 
 // Restored is a book that was brought back.
@@ -453,14 +460,47 @@ func (r Restore) identity(ring *keyring.Ring, i Info) (ed25519.PrivateKey, error
 }
 
 // open opens the book for the first time, which brings erasures to their end, and
-// begins its epoch.
+// begins its epoch. Its views are made meanwhile.
 func (r Restore) open(ctx context.Context, dir string, i *Info, epoch *book.OpenEpoch) error {
-	l, err := hold(ctx, dir, *i, Options{Root: r.Root, RingOptions: r.RingOptions, Clock: r.Clock, Log: r.Log})
+	o := Options{Root: r.Root, RingOptions: r.RingOptions, Views: cmp.Or(r.Views, InFolder), Clock: r.Clock, Log: r.Log}
+	var made sync.WaitGroup
+	if o.Views == InFolder {
+		o.beside = func(l *link) {
+			making, stop := context.WithCancel(ctx)
+			l.onClose(func(context.Context) error { stop(); made.Wait(); return nil })
+			made.Go(func() { l.makeViews(making, r.Viewed) })
+		}
+	}
+	l, err := hold(ctx, dir, *i, o)
 	if err != nil {
 		return err
 	}
 	if epoch != nil {
 		_, err = l.ledger.Do(ctx, ledger.Envelope{ID: uuid.Must(uuid.NewV7()), Principal: r.Principal, Command: epoch})
 	}
+	if err == nil {
+		made.Wait()
+	}
 	return errors.Join(err, l.close(ctx))
+}
+
+// makeViews makes the views of a book that is being opened, in its folder, as far as
+// its remembered head. They are a convenience: where they cannot be made, the first
+// who asks for them is told why.
+func (l *link) makeViews(ctx context.Context, progress func(done, of uint64)) {
+	remembered, err := head.Read(filepath.Join(l.dir, "head"))
+	if err == nil {
+		b := &Book{Dir: l.dir, Info: l.info, link: &link{
+			info: l.info, store: l.store, codec: l.codec, keys: l.keys,
+			head: func() (page.Head, error) { return remembered.Head, nil },
+		}}
+		rebuild := views.Rebuild{Log: b.source}
+		if progress != nil {
+			rebuild.Progress = func(p projections.Progress) { progress(p.At.Size, remembered.Size) }
+		}
+		err = inFolder{b}.rebuild(ctx, rebuild)
+	}
+	if err != nil && ctx.Err() == nil {
+		l.options.Log.Warn("the views could not be made while the book was opened for the first time", "error", err)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,6 +24,7 @@ import (
 	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/eventstore/transparency"
 	"github.com/daybook-ledger/daybook/ledger"
+	"github.com/daybook-ledger/daybook/projections/views"
 )
 
 // archived is a book with an archive, and the escrow key to it.
@@ -511,4 +513,60 @@ func TestAFolderThatIsNotEmptyIsLeftAlone(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	sound(t, a.dir, a.options, a.receipts...)
+}
+
+// TestViewsOfARestoredBook: the views in the folder are made while the book is opened
+// for the first time, those elsewhere are not, and either come out as a rebuild gives
+// them, filled in bulk or going forward.
+func TestViewsOfARestoredBook(t *testing.T) {
+	a := newArchived(t)
+	a.enter(t, true, "Ada", "Bob", "Cleo")
+	t.Cleanup(func() { inBulk = 5000 })
+	for _, bulk := range []uint64{1, 5000} {
+		inBulk = bulk
+		for _, at := range []string{"", "postgres://nowhere.invalid/books"} {
+			dir, o, done, err := a.restore(t, func(r *Restore) { r.Views = at })
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.Views = InFolder
+			inBook(t, dir, o, func(b *Book) {
+				hashes := viewHashes(t, b, func(size uint64) {
+					if made := at == ""; made && size != done.Head.Size || !made && size != 0 {
+						t.Errorf("views at %q hold %d commits of %d", at, size, done.Head.Size)
+					}
+				})
+				if err := b.RebuildViews(t.Context(), views.Rebuild{}, nil); err != nil {
+					t.Fatal(err)
+				}
+				if again := viewHashes(t, b, func(uint64) {}); !maps.Equal(hashes, again) {
+					t.Errorf("a rebuild gives %v, there was %v", again, hashes)
+				}
+			})
+		}
+	}
+}
+
+// viewHashes gives the hashes of the views at the end of the log; it tells before how many
+// commits they hold.
+func viewHashes(t *testing.T, b *Book, before func(size uint64)) map[string]views.Hash {
+	t.Helper()
+	v, err := b.OpenViews(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	s, err := v.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	before(s.Size)
+	if err := v.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	hashes, err := v.Attest(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hashes.Views
 }

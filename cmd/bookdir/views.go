@@ -21,10 +21,16 @@ import (
 // have them open, and brings them forward itself.
 type Views struct {
 	*views.Queries
-	store  viewStore
-	book   *Book
-	runner projections.Runner
+	store    viewStore
+	book     *Book
+	runner   projections.Runner
+	progress func(done, last uint64)
 }
+
+// inBulk is how many commits empty views must lack to be filled beside themselves,
+// as a rebuild fills them: that is quicker than going forward, and has a price of
+// its own.
+var inBulk uint64 = 5000
 
 // OpenViews opens the views of the book as far as they are; CatchUp brings them
 // forward. Progress is told how many commits of how many they hold while they
@@ -41,7 +47,7 @@ func (b *Book) OpenViews(ctx context.Context, progress func(done, last uint64)) 
 	if err != nil {
 		return nil, err
 	}
-	v := &Views{Queries: queries, store: store, book: b}
+	v := &Views{Queries: queries, store: store, book: b, progress: progress}
 	v.runner = projections.Runner{View: store, Read: b.source}
 	if progress != nil {
 		v.runner.Progress = func(p projections.Progress) { progress(p.At.Size, p.Target) }
@@ -66,6 +72,12 @@ func (v *Views) CatchUp(ctx context.Context) error {
 		}
 		if at.Size == durable.Size && at.Page != 0 && at.Root != durable.Root {
 			return fmt.Errorf("bookdir: at %d commits: %w", at.Size, projections.ErrRebuild)
+		}
+		if at.Size == 0 && durable.Size >= inBulk {
+			err := v.book.RebuildViews(ctx, views.Rebuild{}, v.progress)
+			if err != nil && !errors.Is(err, projections.ErrBusy) { // somebody else fills them
+				return err
+			}
 		}
 		return v.runner.CatchUp(ctx, durable.Size)
 	})

@@ -47,7 +47,7 @@ func (a *app) restoreCommand() *cobra.Command {
 --dir, DAYBOOK_DIR. It needs an identity of one of the recipients, and no
 passphrase of the old book; the new one is locked by --passphrase-file or
 --key-file. Every page is verified while it is read, and what was erased stays
-erased.
+erased. The lists and reports are made as well, unless they are in a database.
 
 The book goes on under another name and with another signing key, in a new epoch
 of its log, so that it can never contradict the old book should that be alive
@@ -98,6 +98,9 @@ func (f *restoreFlags) restore(a *app, cmd *cobra.Command) (r bookdir.Restore, e
 			return r, usage("--until %q is neither a position nor a time such as 2026-03-01T00:00:00Z", f.until)
 		}
 	}
+	if r.Views, err = a.viewsAt(); err != nil {
+		return r, err
+	}
 	if r.Trust, err = f.trusted(); err != nil {
 		return r, err
 	}
@@ -126,6 +129,10 @@ func (a *app) restored(cmd *cobra.Command, r bookdir.Restore) error {
 	begun := a.now()
 	m := a.meter("Restoring")
 	r.Progress = m.at
+	r.Viewed = func(done, of uint64) {
+		m.says("Making the lists")
+		m.at(done, of)
+	}
 	done, err := r.Do(cmd.Context(), dir)
 	m.end()
 	if err != nil {

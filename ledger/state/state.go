@@ -14,6 +14,7 @@
 package state
 
 import (
+	"bytes"
 	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/hmac"
@@ -24,6 +25,7 @@ import (
 	"hash"
 	"net/url"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -166,15 +168,20 @@ func (f *File) Write(rows []Row) (err error) {
 		return fmt.Errorf("state: write: %w", classify(err))
 	}
 	defer txn.End(&err)
+	// In the order of their names rows meet each page of the file once.
+	named := make([]Row, len(rows))
+	for i, row := range rows {
+		named[i] = Row{f.name(row.Key), row.Value}
+	}
+	slices.SortStableFunc(named, func(a, b Row) int { return bytes.Compare(a.Key, b.Key) })
 	var buffer []byte
-	for _, row := range rows {
-		name := f.name(row.Key)
+	for _, row := range named {
 		buffer = append(buffer[:0], make([]byte, chacha20poly1305.NonceSizeX)...)
 		if _, err := rand.Read(buffer); err != nil {
 			return fmt.Errorf("state: write: %w", err)
 		}
-		buffer = f.values.Seal(buffer, buffer[:chacha20poly1305.NonceSizeX], row.Value, name)
-		if err := f.putRow(name, buffer); err != nil {
+		buffer = f.values.Seal(buffer, buffer[:chacha20poly1305.NonceSizeX], row.Value, row.Key)
+		if err := f.putRow(row.Key, buffer); err != nil {
 			return fmt.Errorf("state: write: %w", classify(err))
 		}
 	}
