@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/daybook-ledger/daybook/eventstore/archive"
@@ -275,4 +276,55 @@ func (r *backup) merge(ctx context.Context, run []archive.Segment) (into int, er
 	}
 	err = r.writer.Pages(ctx, l.store, verifier, from, to, checkpoint, func(page.Head) error { into++; return nil })
 	return into, err
+}
+
+// EarlierArchived gives the logs of earlier epochs of the book that lie in its
+// archive.
+func (b *Book) EarlierArchived(ctx context.Context) (origins []string, err error) {
+	err = b.current().earlier(ctx, func(l archive.Log) error {
+		origins = append(origins, l.Origin)
+		return nil
+	})
+	return origins, err
+}
+
+// PruneEarlier brings the archive up to date, and removes from it the logs of
+// earlier epochs, with their keys: what was brought back of them is in the present
+// one, and the rest is lost for good. It gives those that it removed.
+func (b *Book) PruneEarlier(ctx context.Context) (origins []string, err error) {
+	if _, err := b.Backup(ctx, nil); err != nil {
+		return nil, err
+	}
+	err = b.current().earlier(ctx, func(l archive.Log) error {
+		err := l.RemoveAll(ctx)
+		if err == nil {
+			origins = append(origins, l.Origin)
+		}
+		return err
+	})
+	return origins, err
+}
+
+// earlier calls f for each log of an earlier epoch in the archive.
+func (l *link) earlier(ctx context.Context, f func(archive.Log) error) error {
+	return l.locked(func(r *backup) error {
+		if l.info.list == nil {
+			return nil
+		}
+		there, err := archive.Logs(ctx, r.writer.Place)
+		if err != nil {
+			return err
+		}
+		done := map[string]bool{l.info.Origin: true}
+		for _, k := range l.info.list.Keys {
+			if done[k.Origin] || !slices.Contains(there, k.Origin) {
+				continue
+			}
+			done[k.Origin] = true
+			if err := f(archive.Log{Place: r.writer.Place, Origin: k.Origin}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

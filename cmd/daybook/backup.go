@@ -367,12 +367,16 @@ func (d drillJSON) people(w io.Writer) {
 }
 
 func (a *app) backupPruneCommand() *cobra.Command {
-	return &cobra.Command{
+	var earlier bool
+	cmd := &cobra.Command{
 		Use:   "prune",
 		Short: "Make the archive of the book smaller without losing a page",
 		Long: `Write runs of small segments anew as larger ones, and remove the segments whose
-pages others have. No page is lost. What lies there of earlier epochs stays:
-it may hold the only copy of what a restore did not bring back.`,
+pages others have. No page is lost.
+
+What lies there of earlier epochs stays: it may hold the only copy of what a
+restore did not bring back. It also holds the keys of whoever was erased since.
+--earlier removes it, keys first, once the present log is archived.`,
 		Args: cobra.NoArgs,
 		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, _ []string) error {
 			done, err := s.book.Prune(ctx)
@@ -383,10 +387,22 @@ it may hold the only copy of what a restore did not bring back.`,
 				Merged  int `json:"merged"`
 				Into    int `json:"into"`
 				Removed int `json:"removed"`
-			}{done.Merged, done.Into, done.Removed}
+				// Earlier are the logs of earlier epochs that were removed.
+				Earlier []string `json:"earlier,omitempty"`
+			}{done.Merged, done.Into, done.Removed, nil}
+			if earlier {
+				if answer.Earlier, err = s.book.PruneEarlier(ctx); err != nil {
+					return err
+				}
+			}
 			return a.answer(answer, func(w io.Writer) {
 				fmt.Fprintf(w, "Wrote %s anew as %d, and removed %d.\n", count(done.Merged, "segment"), done.Into, done.Removed)
+				for _, origin := range answer.Earlier {
+					fmt.Fprintf(w, "Removed all of %s.\n", origin)
+				}
 			})
 		}),
 	}
+	cmd.Flags().BoolVar(&earlier, "earlier", false, "remove what lies there of earlier epochs of the log, for good")
+	return cmd
 }

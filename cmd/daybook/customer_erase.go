@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
@@ -80,6 +81,10 @@ func (s *session) eraseArchived(ctx context.Context) *bool {
 	}
 	if err != nil {
 		s.app.warn("the keys are destroyed, but the archive still has them: run daybook backup once it can be reached (%s)", plain(err))
+	}
+	if earlier, errEarlier := s.book.EarlierArchived(ctx); errEarlier == nil && len(earlier) > 0 {
+		s.app.warn("the archive still has the keys in %s, of before the book was brought back: daybook backup prune --earlier removes all of that", strings.Join(earlier, " and "))
+		return new(false)
 	}
 	return new(err == nil)
 }

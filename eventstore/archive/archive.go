@@ -199,6 +199,29 @@ func Cover(all []Segment, first uint64) (chosen []Segment, last uint64) {
 	return chosen, last
 }
 
+// RemoveAll removes the whole log from the archive, its keys first: what is left
+// when that is cut short can be read by nobody.
+func (l Log) RemoveAll(ctx context.Context) error {
+	if err := l.Place.Remove(ctx, l.name(ringObject)); err != nil {
+		return err
+	}
+	all, err := l.Segments(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range all {
+		if err := l.Remove(ctx, s); err != nil {
+			return err
+		}
+	}
+	for _, object := range []string{keysObject, bookObject} {
+		if err := l.Place.Remove(ctx, l.name(object)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Remove removes a segment.
 func (l Log) Remove(ctx context.Context, s Segment) error {
 	return l.Place.Remove(ctx, l.name(s.Name()))
