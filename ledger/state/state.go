@@ -53,9 +53,13 @@ type File struct {
 	namesM sync.Mutex
 	values cipher.AEAD
 
-	reading sync.Mutex // guards reader and get
+	reading sync.Mutex // guards reader, get and begun
 	reader  *sqlite3.Conn
 	get     *sqlite3.Stmt
+	// begun says that the reader is in a transaction. Each statement by itself would
+	// take and give back the file's locks, which costs more than the reading: so one
+	// transaction lasts from one Write to the next.
+	begun bool
 
 	writing sync.Mutex // guards writer and put
 	writer  *sqlite3.Conn
@@ -132,6 +136,12 @@ func (f *File) Get(key []byte) ([]byte, bool, error) {
 	if f.get == nil {
 		return nil, false, fmt.Errorf("state: get: %w", errClosed)
 	}
+	if !f.begun {
+		if err := f.reader.Exec(`BEGIN`); err != nil {
+			return nil, false, fmt.Errorf("state: get: %w", classify(err))
+		}
+		f.begun = true
+	}
 	defer f.get.Reset()
 	if err := f.get.BindBlob(1, name); err != nil {
 		return nil, false, fmt.Errorf("state: get: %w", err)
@@ -167,7 +177,10 @@ func (f *File) Write(rows []Row) (err error) {
 	if err != nil {
 		return fmt.Errorf("state: write: %w", classify(err))
 	}
-	defer txn.End(&err)
+	defer func() {
+		txn.End(&err)
+		err = errors.Join(err, f.seen())
+	}()
 	// In the order of their names rows meet each page of the file once.
 	named := make([]Row, len(rows))
 	for i, row := range rows {
@@ -184,6 +197,20 @@ func (f *File) Write(rows []Row) (err error) {
 		if err := f.putRow(row.Key, buffer); err != nil {
 			return fmt.Errorf("state: write: %w", classify(err))
 		}
+	}
+	return nil
+}
+
+// seen ends what the reader has begun: from now on it sees what was written.
+func (f *File) seen() error {
+	f.reading.Lock()
+	defer f.reading.Unlock()
+	if !f.begun {
+		return nil
+	}
+	f.begun = false
+	if err := f.reader.Exec(`COMMIT`); err != nil {
+		return fmt.Errorf("state: write: %w", classify(err))
 	}
 	return nil
 }
