@@ -84,7 +84,7 @@ var errSlow = errors.New("it has not taken it in time")
 func (w *Writer) fallBehind(cause error) {
 	w.behind = domain.Refuse(CodeArchiveBehind, "no receipt is given before the archive has what it is for, and the archive cannot be written: %v", cause).
 		WithHint("repeat the command, with the same id, when the archive can be written again; daybook backup --required=false goes on without it")
-	unknown := fmt.Errorf("%w (%s)", ErrOutcomeUnknown, w.behind)
+	unknown := unknownBehind(w.behind)
 	nothing := func(r *request) { r.finishAll(answer{err: w.behind}) }
 	for _, e := range w.pending {
 		e.request.finishAll(answer{err: unknown})
@@ -101,6 +101,10 @@ func (w *Writer) fallBehind(cause error) {
 		}
 	}
 }
+
+// unknownBehind is the answer for a command that will be in the book when the archive
+// is written, and is no refusal.
+func unknownBehind(behind error) error { return fmt.Errorf("%w (%s)", ErrOutcomeUnknown, behind) }
 
 // whyBehind is the refusal of commands, nil while they are not refused.
 func (w *Writer) whyBehind() error {

@@ -245,7 +245,7 @@ func (w *Writer) handle(r *request) {
 	}
 	if first, found := w.under[r.ID]; found {
 		if w.behind != nil {
-			r.giveUp(w.behind)
+			r.finish(answer{err: unknownBehind(w.behind)})
 			return
 		}
 		first.joined = append(first.joined, r)
