@@ -209,6 +209,11 @@ func (w *Writer) catchUp(ctx context.Context) error {
 		if err := w.foldPage(ctx, p); err != nil {
 			return err
 		}
+		if w.Folded != nil {
+			if err := w.Folded(p, chain.Edge()); err != nil {
+				return err
+			}
+		}
 		if w.Progress != nil {
 			w.Progress(p.Head.Page, max(last, p.Head.Page))
 		}

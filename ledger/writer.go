@@ -80,6 +80,9 @@ type Config struct {
 	// Progress is told how many pages of how many were folded while the writer
 	// opens; may be nil.
 	Progress func(done, last uint64)
+	// Folded is given each page that was folded while the writer opens, and the edge of
+	// the tree after it; may be nil.
+	Folded func(commit.Page, page.Edge) error
 
 	// step is called at each named step of a command's way: for tests, which
 	// end the process there.
@@ -203,6 +206,7 @@ func Open(ctx context.Context, cfg Config) (*Writer, error) {
 	w.loops.Go(w.persist)
 	unhook := context.AfterFunc(ctx, w.wake) // start may wait for room in memory
 	err := w.start(ctx)
+	w.Folded = nil // others are told of later pages
 	unhook()
 	if err != nil {
 		w.shut()

@@ -45,8 +45,8 @@ type Options struct {
 	// Wait is how long to wait for a process that holds the book and does not
 	// answer, as one does that is just starting or ending; 15 s when 0.
 	Wait time.Duration
-	// beside is begun with once the log can be read; may be nil.
-	beside func(*link)
+	// beside begins to make views beside the writer's states; may be nil.
+	beside func(*link) (*beside, error)
 }
 
 // Book is an open book. It is safe for concurrent use. When the process that
@@ -73,6 +73,7 @@ type link struct {
 	unclean string
 	signs   *page.Signer
 	head    func() (page.Head, error)
+	beside  *beside // nil unless views are made while the writer opens
 	closers []func(context.Context) error
 
 	scrubbing sync.Mutex // guards scrubbed
@@ -165,7 +166,9 @@ func hold(ctx context.Context, dir string, info Info, o Options) (_ *link, err e
 	l.codec.ProveErasures(store, signer.Verifier())
 	l.onClose(func(context.Context) error { return store.Close() })
 	if o.beside != nil {
-		o.beside(l)
+		if l.beside, err = o.beside(l); err != nil {
+			return nil, err
+		}
 	}
 	writer, err := l.write(ctx, store, signer)
 	if err != nil {
@@ -297,13 +300,17 @@ func (l *link) openWriter(ctx context.Context, store eventstore.Store, signer *p
 	if err != nil {
 		return nil, err
 	}
-	return ledger.Open(ctx, ledger.Config{
+	c := ledger.Config{
 		Book: l.info.Book, Epoch: l.info.Epoch, Store: store, Signer: signer, Codec: l.codec, Keys: l.keys,
 		TreePath: filepath.Join(l.dir, "tree"), Head: remembered, State: file, StateKey: key, Renew: s.renew,
 		Facts: func() (keyring.KeyID, error) { return l.keys.Named(factsKey) },
 		Clock: l.options.Clock, Room: room(l.dir), Log: l.options.Log, Progress: l.options.Progress,
 		Archive: &requiredArchive{link: l},
-	})
+	}
+	if l.beside != nil {
+		c.Folded = l.beside.folded
+	}
+	return ledger.Open(ctx, c)
 }
 
 // announce tells other processes of this user how to reach this one.

@@ -7,12 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,8 +25,6 @@ import (
 	"github.com/daybook-ledger/daybook/eventstore/seal"
 	"github.com/daybook-ledger/daybook/eventstore/transparency"
 	"github.com/daybook-ledger/daybook/ledger"
-	"github.com/daybook-ledger/daybook/projections"
-	"github.com/daybook-ledger/daybook/projections/views"
 )
 
 // ErrNoLog means that a place holds no archived log, or not the one that is meant.
@@ -188,6 +186,7 @@ type Restored struct {
 // Do brings the book back in a folder that is empty or not there yet. After an
 // error the folder is as it was.
 func (r Restore) Do(ctx context.Context, dir string) (_ Restored, err error) {
+	defer inBulkWork()()
 	from, err := openArchive(ctx, r.From, r.Origin, r.Trust)
 	if err != nil {
 		return Restored{}, err
@@ -460,16 +459,11 @@ func (r Restore) identity(ring *keyring.Ring, i Info) (ed25519.PrivateKey, error
 }
 
 // open opens the book for the first time, which brings erasures to their end, and
-// begins its epoch. Its views are made meanwhile.
+// begins its epoch. Where it has no views yet they are made meanwhile.
 func (r Restore) open(ctx context.Context, dir string, i *Info, epoch *book.OpenEpoch) error {
 	o := Options{Root: r.Root, RingOptions: r.RingOptions, Views: cmp.Or(r.Views, InFolder), Clock: r.Clock, Log: r.Log}
-	var made sync.WaitGroup
-	if o.Views == InFolder {
-		o.beside = func(l *link) {
-			making, stop := context.WithCancel(ctx)
-			l.onClose(func(context.Context) error { stop(); made.Wait(); return nil })
-			made.Go(func() { l.makeViews(making, r.Viewed) })
-		}
+	if _, err := os.Stat(filepath.Join(dir, "views")); o.Views == InFolder && errors.Is(err, fs.ErrNotExist) {
+		o.beside = func(l *link) (*beside, error) { return l.viewsBeside(ctx, r.Viewed) }
 	}
 	l, err := hold(ctx, dir, *i, o)
 	if err != nil {
@@ -478,29 +472,8 @@ func (r Restore) open(ctx context.Context, dir string, i *Info, epoch *book.Open
 	if epoch != nil {
 		_, err = l.ledger.Do(ctx, ledger.Envelope{ID: uuid.Must(uuid.NewV7()), Principal: r.Principal, Command: epoch})
 	}
-	if err == nil {
-		made.Wait()
+	if err == nil && l.beside != nil {
+		l.beside.wait()
 	}
 	return errors.Join(err, l.close(ctx))
-}
-
-// makeViews makes the views of a book that is being opened, in its folder, as far as
-// its remembered head. They are a convenience: where they cannot be made, the first
-// who asks for them is told why.
-func (l *link) makeViews(ctx context.Context, progress func(done, of uint64)) {
-	remembered, err := head.Read(filepath.Join(l.dir, "head"))
-	if err == nil {
-		b := &Book{Dir: l.dir, Info: l.info, link: &link{
-			info: l.info, store: l.store, codec: l.codec, keys: l.keys,
-			head: func() (page.Head, error) { return remembered.Head, nil },
-		}}
-		rebuild := views.Rebuild{Log: b.source}
-		if progress != nil {
-			rebuild.Progress = func(p projections.Progress) { progress(p.At.Size, remembered.Size) }
-		}
-		err = inFolder{b}.rebuild(ctx, rebuild)
-	}
-	if err != nil && ctx.Err() == nil {
-		l.options.Log.Warn("the views could not be made while the book was opened for the first time", "error", err)
-	}
 }

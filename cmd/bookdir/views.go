@@ -86,6 +86,7 @@ func (v *Views) CatchUp(ctx context.Context) error {
 // RebuildViews makes the views anew from the whole log, beside the live ones; r
 // says how, but for the log.
 func (b *Book) RebuildViews(ctx context.Context, r views.Rebuild, progress func(done, last uint64)) error {
+	defer inBulkWork()()
 	return b.retry(ctx, func() error {
 		durable, err := b.Head()
 		if err != nil {

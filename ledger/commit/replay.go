@@ -15,6 +15,8 @@ type Page struct {
 	Head page.Head
 	// Commits is empty in a barrier.
 	Commits []Commit
+	// Bytes is how long the page is as it is stored.
+	Bytes int
 }
 
 // Replay yields the pages after the chain's head to the end of the log, or to
@@ -50,7 +52,7 @@ func replay(stored iter.Seq2[eventstore.Page, error], chain *page.Chain, codec *
 				yield(Page{}, err)
 				return
 			}
-			if !yield(Page{Head: p.Head, Commits: commits}, nil) {
+			if !yield(Page{Head: p.Head, Commits: commits, Bytes: len(s.Body)}, nil) {
 				return
 			}
 		}
