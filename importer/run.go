@@ -223,7 +223,7 @@ func RefusedAs(refusal *domain.Refusal) (code, message string, final bool) {
 func endsRun(refusal *domain.Refusal) bool {
 	switch refusal.Code {
 	case "not-permitted", "unknown-principal", "no-book", "foreign-currency",
-		"unknown-series", "number-taken", "clock-jumped", "disk-full", "archive-behind":
+		"unknown-series", "number-taken", "clock-jumped", "disk-full", "archive-behind", "log-behind":
 		return true
 	}
 	return false

@@ -55,7 +55,7 @@ func patiently(t *testing.T, b ledger.Book, e ledger.Envelope) ledger.Receipt {
 func TestNoReceiptBeforeTheArchive(t *testing.T) {
 	w := newWorld(t)
 	var v vault
-	w.archive = &v
+	w.archive, w.answerWithin = &v, 100*time.Millisecond
 	o := w.mustOpen("a", w.store)
 	w.begin(o)
 	var group sync.WaitGroup
@@ -86,7 +86,7 @@ func TestNoReceiptBeforeTheArchive(t *testing.T) {
 func TestArchiveBehind(t *testing.T) {
 	w := newWorld(t)
 	var v vault
-	w.archive = &v
+	w.archive, w.answerWithin = &v, 100*time.Millisecond
 	o := w.mustOpen("a", w.store)
 	w.begin(o)
 	before := o.Durable()
@@ -124,12 +124,49 @@ func TestArchiveBehind(t *testing.T) {
 	w.verify(new(history), "a")
 }
 
+// While the log takes nothing nobody waits for ever either, and nothing is lost or
+// entered twice when it does again.
+func TestLogBehind(t *testing.T) {
+	w := newWorld(t)
+	w.answerWithin = 100 * time.Millisecond
+	var away atomic.Bool
+	o := w.mustOpen("a", &hooked{Store: w.store, append: func(ctx context.Context, after uint64, body []byte) error {
+		if away.Load() {
+			return errCut
+		}
+		return w.store.Append(ctx, after, body)
+	}})
+	w.begin(o)
+	before := o.Durable()
+	away.Store(true)
+	first, second := w.enter("x"), w.enter("y")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if _, err := o.Do(ctx, first); !errors.Is(err, ledger.ErrOutcomeUnknown) || refusalCode(err) != "" || ctx.Err() != nil {
+		t.Errorf("the command under way: %v", err)
+	}
+	if _, err := o.Do(ctx, second); refusalCode(err) != ledger.CodeLogBehind {
+		t.Errorf("another command: %v", err)
+	}
+	if _, err := o.Do(ctx, first); !errors.Is(err, ledger.ErrOutcomeUnknown) {
+		t.Errorf("the same command again: %v", err)
+	}
+	away.Store(false)
+	patiently(t, o, first)
+	patiently(t, o, second)
+	if got := o.Durable().Size; got != before.Size+2 {
+		t.Errorf("%d commits, and not %d", got, before.Size+2)
+	}
+	o.close(t)
+	w.verify(new(history), "a")
+}
+
 // A slow archive is waited for, but not by those who gave the commands.
 func TestArchiveSlow(t *testing.T) {
 	w := newWorld(t)
 	var v vault
 	v.slow = make(chan struct{})
-	w.archive = &v
+	w.archive, w.answerWithin = &v, 100*time.Millisecond
 	o := w.mustOpen("a", w.store)
 	e := w.envelope(given.Open(w.book))
 	if _, err := o.Do(t.Context(), e); refusalCode(err) != ledger.CodeArchiveBehind {
@@ -145,7 +182,7 @@ func TestArchiveSlow(t *testing.T) {
 func TestArchiveBehindAtStart(t *testing.T) {
 	w := newWorld(t)
 	var v vault
-	w.archive = &v
+	w.archive, w.answerWithin = &v, 100*time.Millisecond
 	o := w.mustOpen("a", w.store)
 	w.begin(o)
 	before := o.Durable().Size

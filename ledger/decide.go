@@ -65,7 +65,7 @@ func (r *request) giveUp(err error) {
 func (r *request) finish(a answer) {
 	select {
 	case r.answers <- a:
-	default: // answered already: before the archive could be written
+	default: // answered already: a delay was too long
 	}
 }
 
@@ -95,14 +95,10 @@ func (w *Writer) hand(ctx context.Context, e Envelope) (*request, error) {
 	}
 	r := &request{Envelope: e, encoded: encoded, answers: make(chan answer, 1)}
 	for {
-		var look <-chan time.Time
-		if w.Archive != nil { // for which nobody may be deciding
-			look = time.After(lookEvery)
-		}
 		select {
 		case w.requests <- r:
 			return r, nil
-		case <-look:
+		case <-time.After(lookEvery): // nobody may be deciding
 			if err := w.whyBehind(); err != nil {
 				return nil, err
 			}

@@ -173,6 +173,8 @@ var errNotStored = errors.New("ledger: the page was not stored")
 // barrier which proved it stored. w.head itself stays as it is, except that
 // barriers which proved the page absent count.
 func (w *Writer) append(body []byte, after page.Head) (uint64, error) {
+	d := w.logDelay()
+	defer d.end()
 	err := w.appendOnce(w.head.Page, body)
 	switch {
 	case err == nil:
@@ -186,8 +188,8 @@ func (w *Writer) append(body []byte, after page.Head) (uint64, error) {
 	case errors.Is(err, eventstore.ErrClosed):
 		return 0, err
 	}
-	w.setUnclear(err)
-	number, err := w.settle(body, after)
+	d.failed(err)
+	number, err := w.settle(body, after, d)
 	if !errors.Is(err, errStopped) {
 		w.setUnclear(nil)
 	}
@@ -203,7 +205,7 @@ func (w *Writer) appendOnce(after uint64, body []byte) error {
 // settle finds out what became of a page: it tries to put a barrier where the
 // page would stand. Once the barrier is acknowledged, the page is absent for
 // ever; where the page is found instead, a barrier after it proves it durable.
-func (w *Writer) settle(body []byte, after page.Head) (uint64, error) {
+func (w *Writer) settle(body []byte, after page.Head, d *delay) (uint64, error) {
 	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		number, err := w.settleOnce(body, after)
 		if err == nil || hopeless(err) {
@@ -212,7 +214,7 @@ func (w *Writer) settle(body []byte, after page.Head) (uint64, error) {
 		if !errors.Is(err, eventstore.ErrUnclear) {
 			w.Log.Warn("an append is not settled yet", "page", after.Page, "error", err)
 		}
-		w.setUnclear(err)
+		d.failed(err)
 		select {
 		case <-time.After(wait):
 		case <-w.unsettled.Done():
@@ -322,6 +324,8 @@ func (w *Writer) takeOver() error {
 
 // catchUpPatiently catches up however long the log cannot be read.
 func (w *Writer) catchUpPatiently() error {
+	d := w.logDelay()
+	defer d.end()
 	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		err := w.catchUp(w.unsettled)
 		if w.unsettled.Err() != nil {
@@ -330,7 +334,7 @@ func (w *Writer) catchUpPatiently() error {
 		if !errors.Is(err, eventstore.ErrUnavailable) {
 			return err
 		}
-		w.setUnclear(err)
+		d.failed(err)
 		select {
 		case <-time.After(wait):
 		case <-w.unsettled.Done():

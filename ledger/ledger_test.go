@@ -47,7 +47,8 @@ type world struct {
 	room   func() error  // of the writers that are opened from now on
 	step   func(string)  // called at each step by the writers that are opened from now on
 	// archive is that of the writers that are opened from now on.
-	archive ledger.Archive
+	archive      ledger.Archive
+	answerWithin time.Duration
 }
 
 func newWorld(t testing.TB) *world {
@@ -183,7 +184,7 @@ func (w *world) open(disk string, store eventstore.Store) (*writer, error) {
 			Elapsed: func() time.Duration { return time.Since(w.start) },
 		},
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), AppendWithin: 60 * time.Millisecond,
-		Archive: w.archive, ArchiveWithin: 100 * time.Millisecond,
+		Archive: w.archive, AnswerWithin: w.answerWithin,
 	}, w.step))
 	if err != nil {
 		return nil, errors.Join(err, o.head.Close(), o.state.Close())

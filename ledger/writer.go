@@ -72,11 +72,13 @@ type Config struct {
 	// may be nil. Commands that the book holds already are answered all the same.
 	Room func() error
 	// Archive is a second place that may have to have a page before any receipt is
-	// given for it; may be nil. What fails is tried again. After ArchiveWithin (10 s
-	// when 0) commands are answered all the same: those that wait with
-	// ErrOutcomeUnknown, others with the refusal archive-behind.
-	Archive       Archive
-	ArchiveWithin time.Duration
+	// given for it; may be nil.
+	Archive Archive
+	// AnswerWithin is how long commands wait for a log or an archive that does not
+	// answer, or fails and is tried again; 10 s when 0. Then they are answered all the
+	// same: those under way with ErrOutcomeUnknown, others with the refusal log-behind
+	// or archive-behind.
+	AnswerWithin time.Duration
 	// Progress is told how many pages of how many were folded while the writer
 	// opens; may be nil.
 	Progress func(done, last uint64)
@@ -153,7 +155,7 @@ type Writer struct {
 	condemned         bool  // the state file is damaged, and must not outlive the writer
 	broken            error // why no command can be taken any more
 	unclear           error // why no receipt can be given at present, nil once settled
-	behind            error // why commands are refused until the archive is written; nil while they are not
+	behind            error // why commands are refused until a delay is over; nil while they are not
 
 	wall    time.Time
 	elapsed time.Duration
@@ -189,8 +191,8 @@ func Open(ctx context.Context, cfg Config) (*Writer, error) {
 	if cfg.AppendWithin == 0 {
 		cfg.AppendWithin = 10 * time.Second
 	}
-	if cfg.ArchiveWithin == 0 {
-		cfg.ArchiveWithin = 10 * time.Second
+	if cfg.AnswerWithin == 0 {
+		cfg.AnswerWithin = 10 * time.Second
 	}
 	if cfg.CacheRows == 0 {
 		cfg.CacheRows = 32 << 10
@@ -226,7 +228,7 @@ func Open(ctx context.Context, cfg Config) (*Writer, error) {
 
 // Close waits until every command that was decided is settled, or the context
 // ends, and then until the state file has what is durable. Commands that were
-// not decided yet are answered with ErrClosed. It does not wait for an archive that
+// not decided yet are answered with ErrClosed. It does not wait for a delay that
 // commands are refused for: the next writer does.
 func (w *Writer) Close(ctx context.Context) error {
 	abandon := context.AfterFunc(ctx, w.shut)

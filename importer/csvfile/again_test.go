@@ -328,7 +328,7 @@ func (r refusing) Enter(context.Context, uuid.UUID, domain.Command) (importer.Ou
 
 // What is no fault of the document ends the run: nothing is told as rejected.
 func TestRefusalsThatEndTheRun(t *testing.T) {
-	for _, code := range []string{"not-permitted", "disk-full", "archive-behind", "clock-jumped"} {
+	for _, code := range []string{"not-permitted", "disk-full", "archive-behind", "log-behind", "clock-jumped"} {
 		got := enter(t, refusing{newBook(t), code}, parseMap(t, testMap), manyDocuments(10))
 		var refusal *domain.Refusal
 		if !errors.As(got.err, &refusal) || refusal.Code != code || got.Rejected != 0 {

@@ -214,6 +214,7 @@ func child(dir string) {
 				receipt, err := b.Do(context.Background(), command(id))
 				if err != nil {
 					say("refused " + id.String() + " " + strings.ReplaceAll(err.Error(), "\n", " ") + "\n")
+					time.Sleep(20 * time.Millisecond) // as whoever tries again would
 					continue
 				}
 				text, err := receipt.Marshal()

@@ -182,17 +182,23 @@ func powerless(t *testing.T, d *disk, dir string, again []uuid.UUID, random *ran
 	time.Sleep(20 * time.Millisecond) // it goes on without a disk
 	_ = c.Process.Kill()
 	_ = c.Wait()
-	kept, rest := before, said.text()[len(before):]
+	return kept(before, said.text())
+}
+
+// kept is what a child said, but that of what it said after some of it only the
+// commands and the receipts count.
+func kept(before, all string) string {
+	text, rest := before, all[len(before):]
 	if before != "" && !strings.HasSuffix(before, "\n") {
 		i := strings.Index(rest, "\n") + 1
-		kept, rest = before+rest[:i], rest[i:]
+		text, rest = before+rest[:i], rest[i:]
 	}
 	for line := range strings.Lines(rest) {
 		if strings.HasPrefix(line, "receipt ") || strings.HasPrefix(line, "sent ") {
-			kept += line
+			text += line
 		}
 	}
-	return kept
+	return text
 }
 
 // flush makes a file and its name durable.
