@@ -186,7 +186,6 @@ type Restored struct {
 // Do brings the book back in a folder that is empty or not there yet. After an
 // error the folder is as it was.
 func (r Restore) Do(ctx context.Context, dir string) (_ Restored, err error) {
-	defer inBulkWork()()
 	from, err := openArchive(ctx, r.From, r.Origin, r.Trust)
 	if err != nil {
 		return Restored{}, err
@@ -461,6 +460,7 @@ func (r Restore) identity(ring *keyring.Ring, i Info) (ed25519.PrivateKey, error
 // open opens the book for the first time, which brings erasures to their end, and
 // begins its epoch. Where it has no views yet they are made meanwhile.
 func (r Restore) open(ctx context.Context, dir string, i *Info, epoch *book.OpenEpoch) error {
+	defer inBulkWork()() // not before: while it lays the log the server keeps much of it in memory
 	o := Options{Root: r.Root, RingOptions: r.RingOptions, Views: cmp.Or(r.Views, InFolder), Clock: r.Clock, Log: r.Log}
 	if _, err := os.Stat(filepath.Join(dir, "views")); o.Views == InFolder && errors.Is(err, fs.ErrNotExist) {
 		o.beside = func(l *link) (*beside, error) { return l.viewsBeside(ctx, r.Viewed) }
