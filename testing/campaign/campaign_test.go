@@ -8,12 +8,12 @@ package campaign
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -86,22 +86,31 @@ func tell(t *testing.T, r row) {
 
 const begin, end = "<!-- faults -->\n", "<!-- /faults -->\n"
 
-// keep writes the table into a file.
+// keep writes the table into a file. Rows of campaigns that were not run this time
+// stay as they are.
 func keep(path string) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
 	before, rest, begun := strings.Cut(string(text), begin)
-	_, after, ended := strings.Cut(rest, end)
+	old, after, ended := strings.Cut(rest, end)
 	if !begun || !ended {
 		return fmt.Errorf("%s has no place for the table", path)
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n| What was done | Runs | Faults | Commands acknowledged | Lost | Doubled | Wrongly refused | |\n|---|---|---|---|---|---|---|---|\n")
-	slices.SortFunc(table.rows, func(a, b row) int { return cmp.Compare(a.name, b.name) })
+	lines := map[string]string{}
+	for line := range strings.Lines(old) {
+		if name, _, is := strings.Cut(strings.TrimPrefix(line, "| "), " |"); is && name != "What was done" && !strings.HasPrefix(line, "|--") {
+			lines[name] = line
+		}
+	}
 	for _, r := range table.rows {
-		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d | %d | %d | %s |\n", r.name, r.runs, r.faults, r.acknowledged, r.lost, r.doubled, r.refused, r.note)
+		lines[r.name] = fmt.Sprintf("| %s | %d | %d | %d | %d | %d | %d | %s |\n", r.name, r.runs, r.faults, r.acknowledged, r.lost, r.doubled, r.refused, r.note)
+	}
+	for _, name := range slices.Sorted(maps.Keys(lines)) {
+		b.WriteString(lines[name])
 	}
 	return os.WriteFile(path, []byte(before+begin+b.String()+"\n"+end+after), 0o644)
 }
