@@ -14,6 +14,7 @@ import (
 	"github.com/daybook-ledger/daybook/cmd/bookdir"
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/invoice"
+	"github.com/daybook-ledger/daybook/domain/payment"
 	"github.com/daybook-ledger/daybook/projections/views"
 	"github.com/daybook-ledger/daybook/testing/given"
 	"github.com/daybook-ledger/daybook/testing/pgserver"
@@ -21,6 +22,9 @@ import (
 
 // year is over how many days the invoices of a book that is asked are dated.
 const year = 365
+
+// day is one of the year that ended a month ago: payments are not dated ahead.
+func day(n int) domain.Date { return domain.DateOf(time.Now()).AddDays(n - year - 31) }
 
 // BenchmarkQueries asks a large book what people ask, on every engine, and what it
 // was at earlier moments; then the lists follow while commands are given.
@@ -47,18 +51,29 @@ func BenchmarkQueries(b *testing.B) {
 	}
 }
 
-// spread enters invoices that are dated over a year until the book has so many
-// commits.
+// spread enters invoices that are dated over a year, and of 20 pays 19 after a month,
+// until the book has so many commits.
 func (k *book) spread(b *testing.B, commits uint64) {
 	b.Helper()
+	invoices := (int(commits) - customers) * 20 / 39
 	var made atomic.Int64
-	_, err := repeatTimes(64, int(commits)-customers, func() error {
+	_, err := repeatTimes(64, invoices, func() error {
 		i := int(made.Add(1))
-		return k.give(&invoice.Enter{
-			ID: uuid.Must(uuid.NewV7()), Imported: true, Date: given.Today.AddDays(i * year / int(commits)),
-			Content: given.Content(customerName(i*7%customers),
-				given.Line("1", fmt.Sprint(1+i*31%500), "S 20"), given.Line("2", "3.50", "S 20"), given.Line("3", "0.99", "S 5")),
+		id, date := uuid.Must(uuid.NewV7()), day(i*year/invoices)
+		price := 10 * (1 + i*31%500)
+		payer := customerName(i * 7 % customers)
+		err := k.give(&invoice.Enter{
+			ID: id, Imported: true, Date: date,
+			Content:  given.Content(payer, given.Line("1", fmt.Sprint(price), "S 20"), given.Line("2", "5", "S 20"), given.Line("10", "2", "S 5")),
 			Personal: &invoice.EnterPersonal{Text: given.Text(3)},
+		})
+		if err != nil || i%20 == 0 {
+			return err
+		}
+		total := given.GBP(fmt.Sprintf("%d.00", (price+10)*6/5+21))
+		return k.give(&payment.Receive{
+			ID: uuid.Must(uuid.NewV7()), Customer: given.ID(payer), Amount: total, Date: date.AddDays(30),
+			Allocations: []payment.Share{{Target: invoice.Stream(id), Amount: total}},
 		})
 	})
 	if err != nil {
@@ -122,14 +137,14 @@ func (k *book) asked(b *testing.B, engine, place string) {
 		name string
 		ask  func(i int) error
 	}{
-		{"a list, filtered and sorted", func(i int) error {
+		{"a list from a date on, sorted", func(i int) error {
 			sort := []string{"", "number", "-date", "due", "-total", "customer"}[i%6]
-			_, err := v.Documents(ctx, views.Filter{Sort: sort, From: given.Today.AddDays(100), Limit: 50})
+			_, err := v.Documents(ctx, views.Filter{Sort: sort, From: day(year - 30 - i%300), Limit: 50})
 			return err
 		}},
 		{"a customer and the balance", func(i int) error { _, err := v.Customer(ctx, given.ID(customerName(i%customers))); return err }},
 		{"aging", func(int) error {
-			_, err := v.AgingReport(ctx, views.AgingFilter{Date: given.Today.AddDays(year), Limit: 50})
+			_, err := v.AgingReport(ctx, views.AgingFilter{Date: day(year + 30), Limit: 50})
 			return err
 		}},
 		{"the trial balance", func(int) error { _, err := v.TrialBalance(ctx, views.BalanceFilter{}); return err }},
@@ -151,7 +166,7 @@ func (k *book) recalled(b *testing.B, engine string, v *bookdir.Views, status vi
 		name: fmt.Sprintf("the trial balance of half the book, %s", engine), aim: 2, most: true, unit: "s",
 		value: percentile(b, 5, func(i int) error {
 			_, err := v.TrialBalance(ctx, views.BalanceFilter{At: views.Moment{
-				Size: status.Size/2 + uint64(i), Effective: given.Today.AddDays(year / 3),
+				Size: status.Size/2 + uint64(i), Effective: day(year / 3),
 			}})
 			return err
 		}).Seconds(), detail: fmt.Sprintf("%d events, recorded and dated up to then", status.Events),
