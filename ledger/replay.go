@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -51,13 +52,41 @@ type counter struct {
 	year   int
 }
 
-// unwrittenReplay is how many rows wait in memory before they are written.
-const unwrittenReplay = 1 << 16
+// MaxPending is how many rows should wait in memory before they are written.
+const MaxPending = 1 << 16
+
+// countersKey is the row that keeps a replay's counters.
+const countersKey = "replay/counters"
+
+// keptCounter is one of them.
+type keptCounter struct {
+	Series  domain.StreamID `json:"series"`
+	Year    int             `json:"year"`
+	Counter uint64          `json:"counter"`
+}
 
 // NewReplayer begins before the first commit of a book. The file is empty, and
 // is the caller's to close and remove.
 func NewReplayer(book uuid.UUID, file *state.File) *Replayer {
 	return &Replayer{book: book, file: file, over: newOverlay(file, 32<<10), counters: make(map[counter]uint64)}
+}
+
+// ResumeReplayer goes on where another wrote its rows to a file. ErrDamaged of
+// package state where none did.
+func ResumeReplayer(book uuid.UUID, file *state.File) (*Replayer, error) {
+	data, found, err := file.Get([]byte(countersKey))
+	if err != nil {
+		return nil, err
+	}
+	var kept []keptCounter
+	if !found || json.Unmarshal(data, &kept) != nil {
+		return nil, fmt.Errorf("%w: no replay was kept in it", state.ErrDamaged)
+	}
+	r := NewReplayer(book, file)
+	for _, k := range kept {
+		r.counters[counter{k.Series, k.Year}] = k.Counter
+	}
+	return r, nil
 }
 
 // Replay takes the next commit. An error means that the state file failed, and
@@ -100,7 +129,7 @@ func (r *Replayer) Replay(c commit.Commit) ([]Finding, error) {
 		return findings, nil
 	}
 	r.over.acknowledged(c.Position, updates)
-	return findings, r.write(c.Position + 1)
+	return findings, nil
 }
 
 // decide gives in words how what the command gives now differs from what is
@@ -160,11 +189,12 @@ func (r *Replayer) draw(stream domain.StreamID, d *series.Drawn) (due uint64) {
 	return due
 }
 
-// write moves rows to the file once many wait.
-func (r *Replayer) write(size uint64) error {
-	if len(r.over.unwritten) < unwrittenReplay {
-		return nil
-	}
+// Pending is how many rows wait in memory.
+func (r *Replayer) Pending() int { return len(r.over.unwritten) }
+
+// Write moves the rows that wait to the file, with others of the caller's, all or
+// none: after so many commits.
+func (r *Replayer) Write(size uint64, more ...state.Row) error {
 	keys := make([]rowKey, 0, len(r.over.unwritten))
 	rows := make([]state.Row, 0, len(r.over.unwritten))
 	for key, v := range r.over.unwritten {
@@ -175,6 +205,15 @@ func (r *Replayer) write(size uint64) error {
 		keys = append(keys, key)
 		rows = append(rows, state.Row{Key: []byte(key), Value: data})
 	}
+	kept := make([]keptCounter, 0, len(r.counters))
+	for c, n := range r.counters {
+		kept = append(kept, keptCounter{c.series, c.year, n})
+	}
+	counters, err := json.Marshal(kept)
+	if err != nil {
+		return fmt.Errorf("ledger: replay: %w", err)
+	}
+	rows = append(append(rows, state.Row{Key: []byte(countersKey), Value: counters}), more...)
 	if err := r.file.Write(rows); err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ type AttestedReport struct {
 // and compares them wherever there are any.
 func (d *Deep) heldAgainst(ctx context.Context, log projections.Source, progress func(done, last uint64)) (r AttestedReport, found []transparency.Failure, err error) {
 	var due []attestation
-	for _, a := range d.attested {
+	for _, a := range d.attested[d.compared:] {
 		if a.Schema == views.Version {
 			due = append(due, a)
 		} else {
@@ -59,6 +59,7 @@ func (d *Deep) heldAgainst(ctx context.Context, log projections.Source, progress
 		}
 	}
 	if len(due) == 0 {
+		d.compared = len(d.attested)
 		return r, nil, nil
 	}
 	slices.SortStableFunc(due, func(a, b attestation) int { return cmp.Compare(a.Size, b.Size) })
@@ -89,6 +90,7 @@ func (d *Deep) heldAgainst(ctx context.Context, log projections.Source, progress
 			})
 		}
 	}
+	d.compared = len(d.attested)
 	return r, found, nil
 }
 

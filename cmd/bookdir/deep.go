@@ -46,8 +46,14 @@ type Deep struct {
 	// each whose sections did not open for want of a destroyed key.
 	erased  map[uuid.UUID]bool
 	missing map[uuid.UUID]transparency.Failure
-	// attested are the hashes of views that stand in the log.
+	// attested are the hashes of views that stand in the log, of which so many were
+	// compared.
 	attested []attestation
+	compared int
+	// kept is where what was kept stands, and unlock ends its use; nil where nothing
+	// is.
+	kept   *keptDeep
+	unlock func()
 }
 
 // OpenDeep unlocks the keys of the book in a folder for a deep verification.
@@ -70,7 +76,7 @@ func OpenDeep(dir string, o Options) (_ *Deep, err error) {
 		return nil, err
 	}
 	// The states of a replay are sealed like those of the writer, under a key that
-	// nobody keeps.
+	// nobody keeps unless Keep is called.
 	if d.dir, err = os.MkdirTemp("", "daybook-replay-"); err != nil {
 		return nil, fmt.Errorf("bookdir: %w", err)
 	}
@@ -91,6 +97,9 @@ func (d *Deep) Close(ctx context.Context) error {
 	var errs []error
 	if d.file != nil {
 		errs = append(errs, d.file.Close())
+	}
+	if d.unlock != nil {
+		d.unlock()
 	}
 	if d.dir != "" {
 		errs = append(errs, os.RemoveAll(d.dir))
@@ -181,8 +190,12 @@ func (d *Deep) replay(o opened, leaf transparency.Leaf) (found []transparency.Fa
 	return found
 }
 
-// proved takes the head of a page whose commits were all replayed.
-func (d *Deep) proved(h page.Head) { d.periods.Head(h.Size, h.Root[:]) }
+// proved takes the head of a page whose commits were all replayed, and reports
+// whether so much waits in memory that it should be kept.
+func (d *Deep) proved(h page.Head) (full bool) {
+	d.periods.Head(h.Size, h.Root[:])
+	return d.replayer.Pending() >= ledger.MaxPending
+}
 
 // end tells which customers' keys are gone without the log saying so.
 func (d *Deep) end() (found []transparency.Failure) {

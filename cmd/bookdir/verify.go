@@ -71,6 +71,8 @@ type VerifyOptions struct {
 	Ask bool
 	// Unkept does not remember how far the verification came.
 	Unkept bool
+
+	keepEvery time.Duration // 30 s when 0
 }
 
 // Report is what a verification found.
@@ -108,6 +110,13 @@ func (l *Log) Verify(ctx context.Context, o VerifyOptions) (Report, error) {
 		return Report{}, err
 	}
 	from, edge := v.resume(expected)
+	if o.Deep != nil && (from.Size == 0 || !o.Deep.kept.at(from)) {
+		from, edge = page.Head{}, page.Edge{}
+		v.headers.forget()
+		if err := o.Deep.restart(); err != nil {
+			return Report{}, err
+		}
+	}
 	v.report.From = from.Size
 	if err := v.before(ctx, from, &expected); err != nil {
 		return v.report, err
@@ -117,6 +126,9 @@ func (l *Log) Verify(ctx context.Context, o VerifyOptions) (Report, error) {
 		Progress: o.Progress,
 	})
 	if err != nil {
+		if o.Deep != nil {
+			return v.report, err // what was replayed since it was kept is of no page that was proved
+		}
 		return v.report, errors.Join(err, v.keep(nil)) // an interrupted check goes on from there
 	}
 	if o.Deep != nil {
@@ -286,19 +298,33 @@ func (v *verification) proved(h page.Head, edge func() page.Edge) error {
 	if v.options.Slow != nil {
 		v.options.Slow()
 	}
-	if v.options.Deep != nil {
-		v.options.Deep.proved(h)
-	}
+	full := v.options.Deep != nil && v.options.Deep.proved(h)
 	if v.options.Unkept || len(v.found) > 0 {
 		v.last = nil
+		if full {
+			return v.options.Deep.write(h, false)
+		}
 		return nil
 	}
 	v.last = &verified{Page: h.Page, Size: h.Size, Root: h.Root, Events: v.headers.events, Recorded: v.headers.recorded}
 	v.edge = edge()
-	if time.Since(v.kept) > keepEvery {
-		return v.keep(nil)
+	if full || time.Since(v.kept) > v.every() {
+		if err := v.keep(nil); err != nil {
+			return err
+		}
+	}
+	if full && v.options.Deep.proved(h) { // which could not be kept
+		return v.options.Deep.write(h, false)
 	}
 	return nil
+}
+
+// every is how often it is remembered how far the verification has come.
+func (v *verification) every() time.Duration {
+	if v.options.keepEvery > 0 {
+		return v.options.keepEvery
+	}
+	return keepEvery
 }
 
 // headerCheck checks the headers of commits, which are in clear.
@@ -337,6 +363,12 @@ func (h *headerCheck) prepare(position uint64, stored []byte) prepared {
 // opensEpoch reports whether a commit begins an epoch of the log.
 func opensEpoch(header seal.Header) bool {
 	return slices.ContainsFunc(header.Events, func(e seal.Event) bool { return e.Type == (*book.EpochOpened)(nil).EventType() })
+}
+
+// forget begins at the beginning after all.
+func (h *headerCheck) forget() {
+	h.revisions.close()
+	h.revisions, h.events, h.recorded = revisions{}, 0, 0
 }
 
 // check checks a header after those before it.
@@ -406,7 +438,10 @@ func (v *verification) keep(found func(transparency.Failure)) error {
 		_ = writeDurably(v.log.verifiedPath(), append(data, '\n'), 0o600)
 	}
 	v.kept = time.Now()
-	return v.headers.revisions.rebase(base)
+	if err := v.headers.revisions.rebase(base); err != nil || v.options.Deep == nil {
+		return err
+	}
+	return v.options.Deep.write(page.Head{Page: v.last.Page, Size: v.last.Size, Root: v.last.Root}, true)
 }
 
 // resume gives where an earlier verification came, or the beginning of the log
@@ -415,7 +450,7 @@ func (v *verification) resume(expected []transparency.Expectation) (page.Head, p
 	var k verified
 	var edge page.Edge
 	data, err := os.ReadFile(v.log.verifiedPath())
-	if !v.options.Resume || v.options.Deep != nil || err != nil || json.Unmarshal(data, &k) != nil || edge.UnmarshalBinary(k.Edge) != nil {
+	if !v.options.Resume || err != nil || json.Unmarshal(data, &k) != nil || edge.UnmarshalBinary(k.Edge) != nil {
 		return page.Head{}, page.Edge{}
 	}
 	at := page.Head{Page: k.Page, Size: k.Size, Root: k.Root}

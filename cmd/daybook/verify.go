@@ -60,13 +60,12 @@ with it, numbers must have no gaps, entries must balance, what is erased must be
 said to be, and where hashes of the lists were entered the log must give them again.
 
 A check that found nothing, or was interrupted, remembers how far it came;
---resume goes on from there, and believes what the folder says of it.`,
+--resume goes on from there, and believes what the folder says of it. With --deep it
+goes on where the check before was deep too, and nothing was erased since; what that
+keeps is sealed.`,
 		Args: cobra.NoArgs,
 		RunE: a.withLog(func(ctx context.Context, dir string, l *bookdir.Log) error {
 			begun := a.now()
-			if f.deep && f.resume {
-				return usage("--deep begins at the beginning: it does not go with --resume")
-			}
 			o, err := a.verifyOptions(dir, l, f)
 			if err != nil {
 				return err
@@ -130,8 +129,10 @@ func (a *app) verifyOptions(dir string, l *bookdir.Log, f verifyFlags) (o bookdi
 		return o, err
 	}
 	<-a.compiled
-	o.Deep, err = bookdir.OpenDeep(dir, bookdir.Options{Root: root, Clock: a.clock, Log: a.log})
-	return o, err
+	if o.Deep, err = bookdir.OpenDeep(dir, bookdir.Options{Root: root, Clock: a.clock, Log: a.log}); err != nil {
+		return o, err
+	}
+	return o, o.Deep.Keep(f.resume)
 }
 
 // trust makes a log be checked by a list of keys that was kept elsewhere, or by
