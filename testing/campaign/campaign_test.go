@@ -42,11 +42,11 @@ import (
 const childDir = "DAYBOOK_CAMPAIGN_CHILD"
 
 func TestMain(m *testing.M) {
+	compiled.SQLite()
 	if dir := os.Getenv(childDir); dir != "" {
 		child(dir)
 		return
 	}
-	compiled.SQLite()
 	code := m.Run()
 	if path := os.Getenv("DAYBOOK_OPERATIONS"); path != "" && code == 0 {
 		if err := keep(path); err != nil {
