@@ -43,7 +43,27 @@ func testMoments(t *testing.T, e Engine) {
 			days = append(days, e.Date)
 		}
 		m.effective(rapid.SampledFrom(days).Draw(rt, "effective"))
+		newest := domain.Date("")
+		for _, e := range entries(rt, b) {
+			newest = max(newest, e.Date)
+		}
+		if got := must[domain.Date](rt)(s.NewestDate(within(rt))); got != newest {
+			rt.Fatalf("the newest date is %q, and not %q", got, newest)
+		}
 	})
+}
+
+// testMomentsBefore: an account is none before anything was posted to it, and is one
+// when nothing but zero was.
+func testMomentsBefore(t *testing.T, e Engine) {
+	b := bookOf(t, "ada", "bob", "eve")
+	b.Take(t, given.Enter("nothing due", given.Content("ada", given.Line("1", "0", "S 20"))))
+	b.Take(t, given.Enter("something", given.Content("ada", given.Line("1", "5", "Z 0"))))
+	l := NewLog(b, 1)
+	s := filled(t, e, "before", l)
+	for size := len(b.Log) - 2; size <= len(b.Log); size++ {
+		moments{t, s, l, size}.recorded()
+	}
 }
 
 // testMomentsRevalued: what is revalued on the last day of a period, and back on

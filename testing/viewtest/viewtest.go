@@ -52,6 +52,7 @@ func Run(t *testing.T, engine func(t *testing.T) Engine) {
 		"Fold/Erased":               testErased,
 		"Fold/Attested":             testAttested,
 		"Fold/Moments":              testMoments,
+		"Fold/MomentsBefore":        testMomentsBefore,
 		"Fold/MomentsRevalued":      testMomentsRevalued,
 		"Rebuild/SaysTheSame":       testRebuilt,
 		"Rebuild/GoesOn":            testRebuildGoesOn,
