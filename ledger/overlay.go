@@ -3,6 +3,7 @@ package ledger
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/fxamacker/cbor/v2"
@@ -100,6 +101,9 @@ type overlay struct {
 	limit      int
 }
 
+// errStates means that the state file could not be read, which says nothing of the log.
+var errStates = errors.New("ledger: read the states")
+
 func newOverlay(file *state.File, limit int) *overlay {
 	return &overlay{
 		file:    file,
@@ -129,12 +133,15 @@ func (o *overlay) durable(key rowKey) (any, error) {
 		return v, nil
 	}
 	data, found, err := o.file.Get([]byte(key))
-	if err != nil || !found {
-		return nil, err
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errStates, err)
+	}
+	if !found {
+		return nil, nil
 	}
 	value, err := decodeRow(key, data)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errStates, err)
 	}
 	o.remember(key, value)
 	return value, nil

@@ -55,10 +55,17 @@ type counter struct {
 // MaxPending is how many rows should wait in memory before they are written.
 const MaxPending = 1 << 16
 
-// countersKey is the row that keeps a replay's counters.
-const countersKey = "replay/counters"
+// replayKey is the row that keeps the rest of a replay.
+const replayKey = "replay/1"
 
-// keptCounter is one of them.
+// keptReplay is that rest.
+type keptReplay struct {
+	// Forms are those of the rows.
+	Forms    [32]byte      `json:"forms"`
+	Counters []keptCounter `json:"counters"`
+}
+
+// keptCounter is one of the counters.
 type keptCounter struct {
 	Series  domain.StreamID `json:"series"`
 	Year    int             `json:"year"`
@@ -72,18 +79,22 @@ func NewReplayer(book uuid.UUID, file *state.File) *Replayer {
 }
 
 // ResumeReplayer goes on where another wrote its rows to a file. ErrDamaged of
-// package state where none did.
+// package state where none did, or one of a release that keeps rows in other forms.
 func ResumeReplayer(book uuid.UUID, file *state.File) (*Replayer, error) {
-	data, found, err := file.Get([]byte(countersKey))
+	data, found, err := file.Get([]byte(replayKey))
 	if err != nil {
 		return nil, err
 	}
-	var kept []keptCounter
-	if !found || json.Unmarshal(data, &kept) != nil {
+	forms, err := forms()
+	if err != nil {
+		return nil, err
+	}
+	var kept keptReplay
+	if !found || json.Unmarshal(data, &kept) != nil || kept.Forms != forms {
 		return nil, fmt.Errorf("%w: no replay was kept in it", state.ErrDamaged)
 	}
 	r := NewReplayer(book, file)
-	for _, k := range kept {
+	for _, k := range kept.Counters {
 		r.counters[counter{k.Series, k.Year}] = k.Counter
 	}
 	return r, nil
@@ -121,7 +132,7 @@ func (r *Replayer) Replay(c commit.Commit) ([]Finding, error) {
 		}
 	}
 	updates, err := foldCommit(r.over, c)
-	if errors.Is(err, state.ErrDamaged) {
+	if errors.Is(err, errStates) {
 		return nil, err
 	}
 	if err != nil {
@@ -140,7 +151,7 @@ func (r *Replayer) decide(c commit.Commit) (string, error) {
 	}
 	moment := domain.Moment{Book: r.book, Recorded: c.Recorded, Principal: c.Principal}
 	changes, err := rules.Replay(states{r.over}, moment, c.Command)
-	if errors.Is(err, state.ErrDamaged) {
+	if errors.Is(err, errStates) {
 		return "", err
 	}
 	if err != nil {
@@ -152,7 +163,7 @@ func (r *Replayer) decide(c commit.Commit) (string, error) {
 	for i, change := range changes {
 		same, err := sameFacts(change, c.Events[i])
 		if err != nil {
-			return "", err
+			return fmt.Sprintf("event %d cannot be compared: %v", i, err), nil
 		}
 		if !same {
 			return fmt.Sprintf("event %d is another %s", i, c.Events[i].Event.EventType()), nil
@@ -205,15 +216,19 @@ func (r *Replayer) Write(size uint64, more ...state.Row) error {
 		keys = append(keys, key)
 		rows = append(rows, state.Row{Key: []byte(key), Value: data})
 	}
-	kept := make([]keptCounter, 0, len(r.counters))
-	for c, n := range r.counters {
-		kept = append(kept, keptCounter{c.series, c.year, n})
+	forms, err := forms()
+	if err != nil {
+		return err
 	}
-	counters, err := json.Marshal(kept)
+	kept := keptReplay{forms, make([]keptCounter, 0, len(r.counters))}
+	for c, n := range r.counters {
+		kept.Counters = append(kept.Counters, keptCounter{c.series, c.year, n})
+	}
+	rest, err := json.Marshal(kept)
 	if err != nil {
 		return fmt.Errorf("ledger: replay: %w", err)
 	}
-	rows = append(append(rows, state.Row{Key: []byte(countersKey), Value: counters}), more...)
+	rows = append(append(rows, state.Row{Key: []byte(replayKey), Value: rest}), more...)
 	if err := r.file.Write(rows); err != nil {
 		return err
 	}

@@ -42,6 +42,10 @@ type Deep struct {
 	dir      string
 	failed   error
 	periods  *audit.Periods
+	// size is how many commits it was given, and broken tells that the states of the
+	// replay failed, so that nothing can be said of the log.
+	size   uint64
+	broken error
 	// erased are the customers of whom the log says so; missing the first place of
 	// each whose sections did not open for want of a destroyed key.
 	erased  map[uuid.UUID]bool
@@ -141,6 +145,7 @@ func (d *Deep) open(stored []byte) (o opened) {
 
 // replay takes an opened commit in its turn.
 func (d *Deep) replay(o opened, leaf transparency.Leaf) (found []transparency.Failure) {
+	d.size = leaf.Position + 1
 	add := func(code, what string) {
 		found = append(found, transparency.Failure{Page: leaf.Page, Position: leaf.Position, Code: code, What: what})
 	}
@@ -166,26 +171,24 @@ func (d *Deep) replay(o opened, leaf transparency.Leaf) (found []transparency.Fa
 			d.attested = append(d.attested, attestation{e.Attestation, leaf.Page, leaf.Position})
 		}
 	}
-	if d.failed != nil {
+	if d.failed != nil || d.broken != nil {
 		return found
 	}
 	findings, err := d.replayer.Replay(o.commit)
+	for _, f := range findings {
+		add(f.Code, f.What)
+	}
+	if err != nil {
+		d.broken = fmt.Errorf("bookdir: the states that a deep check keeps beside the log failed while it ran, which says nothing of the log: run it again: %w", err)
+		return found
+	}
+	counted, err := d.periods.Commit(leaf.Position, changesOf(o.commit))
 	if err != nil {
 		d.failed = err
 		add(ledger.CodeFold, "the replay ends here: "+err.Error())
 	}
-	for _, f := range findings {
+	for _, f := range counted {
 		add(f.Code, f.What)
-	}
-	if d.failed == nil {
-		findings, err := d.periods.Commit(leaf.Position, changesOf(o.commit))
-		if err != nil {
-			d.failed = err
-			add(ledger.CodeFold, "the replay ends here: "+err.Error())
-		}
-		for _, f := range findings {
-			add(f.Code, f.What)
-		}
 	}
 	return found
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 
 	"github.com/google/uuid"
 	"golang.org/x/sys/unix"
@@ -15,7 +16,6 @@ import (
 	"github.com/daybook-ledger/daybook/domain/audit"
 	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
-	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/eventstore/transparency"
 	"github.com/daybook-ledger/daybook/ledger"
 	"github.com/daybook-ledger/daybook/ledger/state"
@@ -23,14 +23,13 @@ import (
 
 // deepKey is the row, beside the states of the replay, that keeps the rest of a deep
 // verification.
-const deepKey = "deep/1"
+const deepKey = "deep/2"
 
 // keptDeep is what a deep verification keeps besides the states of its replay: after
 // a page that was proved, with nothing found so far.
 type keptDeep struct {
-	Page     uint64                             `json:"page"`
-	Size     uint64                             `json:"size"`
-	Root     []byte                             `json:"root"`
+	// Verified is what the shallow part of the check remembers in clear.
+	Verified verified                           `json:"verified"`
 	Periods  *audit.Periods                     `json:"periods"`
 	Erased   map[uuid.UUID]bool                 `json:"erased"`
 	Missing  map[uuid.UUID]transparency.Failure `json:"missing"`
@@ -44,8 +43,9 @@ type keptAttestation struct {
 	Position uint64 `json:"position"`
 }
 
-func (k *keptDeep) at(h page.Head) bool {
-	return k != nil && k.Page == h.Page && k.Size == h.Size && string(k.Root) == string(h.Root[:])
+// of reports whether it was kept with what the folder remembers of the shallow part.
+func (k *keptDeep) of(v verified) bool {
+	return k != nil && v.Size > 0 && reflect.DeepEqual(k.Verified, v)
 }
 
 // Keep keeps what the verification comes to in the book's folder, sealed under a key
@@ -65,27 +65,34 @@ func (d *Deep) Keep(resume bool) error {
 	}
 	defer clear(key)
 	path := filepath.Join(d.link.dir, "verified.states")
-	file, err := state.Open(path, key)
-	if resume && err == nil && d.resume(file) {
-		return errors.Join(d.use(file, unlock))
+	if resume {
+		file, err := state.OpenSummed(path, key)
+		if err == nil && d.resume(file) {
+			return d.use(file, unlock)
+		}
+		if err == nil {
+			err = file.Close()
+		}
+		if err != nil && !errors.Is(err, state.ErrDamaged) {
+			unlock()
+			return err
+		}
 	}
-	if err == nil {
-		err = file.Close()
-	}
-	if err != nil && !errors.Is(err, state.ErrDamaged) {
-		unlock()
-		return err
-	}
-	if err := state.Remove(path); err != nil {
-		unlock()
-		return err
-	}
-	if file, err = state.Open(path, key); err != nil {
+	file, err := beginStates(path, key)
+	if err != nil {
 		unlock()
 		return err
 	}
 	d.kept, d.replayer = new(keptDeep), ledger.NewReplayer(d.link.info.Book, file)
 	return d.use(file, unlock)
+}
+
+// beginStates begins an empty file.
+func beginStates(path string, key []byte) (*state.File, error) {
+	if err := state.Remove(path); err != nil {
+		return nil, err
+	}
+	return state.OpenSummed(path, key)
 }
 
 // use puts a file in the place of the one that nobody keeps.
@@ -98,8 +105,9 @@ func (d *Deep) use(file *state.File, unlock func()) error {
 // resume takes what a file keeps, and reports whether there is anything.
 func (d *Deep) resume(file *state.File) bool {
 	data, found, err := file.Get([]byte(deepKey))
-	k := keptDeep{Periods: audit.NewPeriods()}
-	if err != nil || !found || json.Unmarshal(data, &k) != nil || k.Size == 0 || k.Compared > len(k.Attested) {
+	var k keptDeep
+	if err != nil || !found || json.Unmarshal(data, &k) != nil ||
+		k.Verified.Size == 0 || k.Periods == nil || k.Compared > len(k.Attested) {
 		return false
 	}
 	replayer, err := ledger.ResumeReplayer(d.link.info.Book, file)
@@ -121,10 +129,10 @@ func (d *Deep) resume(file *state.File) bool {
 
 // restart forgets what was kept, and begins at the beginning.
 func (d *Deep) restart() error {
-	if d.kept == nil || d.kept.Size == 0 {
+	if d.kept == nil || d.kept.Verified.Size == 0 {
 		return nil
 	}
-	d.kept.Size = 0
+	d.kept = new(keptDeep)
 	d.periods, d.compared, d.attested = audit.NewPeriods(), 0, nil
 	clear(d.erased)
 	clear(d.missing)
@@ -137,27 +145,22 @@ func (d *Deep) restart() error {
 		return err
 	}
 	defer clear(key)
-	path := filepath.Join(d.link.dir, "verified.states")
-	if err := state.Remove(path); err != nil {
-		return err
-	}
-	if d.file, err = state.Open(path, key); err == nil {
+	if d.file, err = beginStates(filepath.Join(d.link.dir, "verified.states"), key); err == nil {
 		d.replayer = ledger.NewReplayer(d.link.info.Book, d.file)
 	}
 	return err
 }
 
-// write writes the states that wait. Where the rest is not to be kept, as after
-// something was found, what was kept before counts no more.
-func (d *Deep) write(h page.Head, keep bool) error {
+// write writes the states that wait, after so many commits, and with them what is to
+// be kept. Where that is nil, as after something was found, what was kept before
+// counts no more.
+func (d *Deep) write(size uint64, keep *verified) error {
 	if d.kept == nil {
-		return d.replayer.Write(h.Size)
+		return d.replayer.Write(size)
 	}
 	k := keptDeep{}
-	if keep {
-		k = keptDeep{
-			Page: h.Page, Size: h.Size, Root: h.Root[:], Periods: d.periods, Erased: d.erased, Missing: d.missing, Compared: d.compared,
-		}
+	if keep != nil {
+		k = keptDeep{Verified: *keep, Periods: d.periods, Erased: d.erased, Missing: d.missing, Compared: d.compared}
 		for _, a := range d.attested {
 			k.Attested = append(k.Attested, keptAttestation{a.Attestation, a.page, a.position})
 		}
@@ -166,7 +169,7 @@ func (d *Deep) write(h page.Head, keep bool) error {
 	if err != nil {
 		return fmt.Errorf("bookdir: %w", err)
 	}
-	return d.replayer.Write(h.Size, state.Row{Key: []byte(deepKey), Value: data})
+	return d.replayer.Write(size, state.Row{Key: []byte(deepKey), Value: data})
 }
 
 // keptKey is the key of what is kept; nil in a book that has no state yet.

@@ -2,26 +2,38 @@ package bookdir
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/ncruces/go-sqlite3"
 
 	"github.com/daybook-ledger/daybook/domain/customer"
 	"github.com/daybook-ledger/daybook/domain/erasure"
 	"github.com/daybook-ledger/daybook/eventstore/memory"
 	"github.com/daybook-ledger/daybook/eventstore/transparency"
 	"github.com/daybook-ledger/daybook/ledger"
+	"github.com/daybook-ledger/daybook/ledger/state"
 	"github.com/daybook-ledger/daybook/testing/given"
 )
 
 // deeply verifies a book deeply, keeping what it comes to after every page, and stops
 // after so many pages, -1 for none. It gives how many pages it looked at.
 func deeply(t *testing.T, dir string, o Options, resume bool, stop int) (r Report, pages int, err error) {
+	t.Helper()
+	return deeplyKept(t, dir, o, resume, stop, time.Nanosecond, nil)
+}
+
+// deeplyKept keeps only as often, and calls a function at the stop in place of
+// stopping, unless that is nil.
+func deeplyKept(t *testing.T, dir string, o Options, resume bool, stop int, every time.Duration, at func()) (r Report, pages int, err error) {
 	t.Helper()
 	l, err := OpenLog(t.Context(), dir, 0, quiet())
 	if err != nil {
@@ -38,8 +50,10 @@ func deeply(t *testing.T, dir string, o Options, resume bool, stop int) (r Repor
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	r, err = l.Verify(ctx, VerifyOptions{Deep: d, Resume: resume, keepEvery: time.Nanosecond, Slow: func() {
-		if pages == stop {
+	r, err = l.Verify(ctx, VerifyOptions{Deep: d, Resume: resume, keepEvery: every, Slow: func() {
+		if pages == stop && at != nil {
+			at()
+		} else if pages == stop {
 			cancel()
 			time.Sleep(time.Millisecond)
 		}
@@ -58,7 +72,8 @@ func TestDeepGoesOn(t *testing.T) {
 	}
 	for stop := range all {
 		dir := copyOf(t, f.new)
-		if _, _, err := deeply(t, dir, f.options, false, stop); err != nil && !errors.Is(err, context.Canceled) {
+		every := time.Duration(stop%2) * time.Hour // else what is kept is kept at the stop
+		if _, _, err := deeplyKept(t, dir, f.options, false, stop, every+1, nil); err != nil && !errors.Is(err, context.Canceled) {
 			t.Fatal(err)
 		}
 		r, pages, err := deeply(t, dir, f.options, true, -1)
@@ -85,17 +100,6 @@ func TestDeepBeginsAgain(t *testing.T) {
 	f := bookkeeper(t)
 	for name, change := range map[string]func(dir string) error{
 		"gone": func(dir string) error { return os.Remove(filepath.Join(dir, "verified.states")) },
-		"altered": func(dir string) error {
-			path := filepath.Join(dir, "verified.states")
-			data, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			for i := 4096; i < len(data); i += 64 {
-				data[i] ^= 0xff
-			}
-			return os.WriteFile(path, data, 0o600)
-		},
 		"the head alone is older": func(dir string) error {
 			old := filepath.Join(dir, "verified.old")
 			return os.Rename(old, filepath.Join(dir, "verified"))
@@ -110,6 +114,17 @@ func TestDeepBeginsAgain(t *testing.T) {
 				Command: &erasure.Erase{Customer: given.ID("bob"), Scope: customer.All, Reason: "asked"},
 			})
 			return errors.Join(err, b.Close(context.Background()))
+		},
+		"what is in clear tells more events": func(dir string) error {
+			return rewritten(filepath.Join(dir, "verified"), func(v *verified) { v.Events++ })
+		},
+		"what is in clear has other streams": func(dir string) error {
+			// as whoever writes to the folder can make it: with the right digest
+			if err := os.WriteFile(filepath.Join(dir, "verified.streams"), nil, 0o600); err != nil {
+				return err
+			}
+			none := sha256.Sum256(nil)
+			return rewritten(filepath.Join(dir, "verified"), func(v *verified) { v.Streams = none[:] })
 		},
 		"the head is gone": func(dir string) error { return os.Remove(filepath.Join(dir, "verified")) },
 	} {
@@ -137,6 +152,131 @@ func TestDeepBeginsAgain(t *testing.T) {
 				t.Errorf("%d pages from %d, %+v, %v", pages, r.From, r, err)
 			}
 		})
+	}
+}
+
+// rewritten changes what stands in clear.
+func rewritten(path string, change func(v *verified)) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var v verified
+	if err := json.Unmarshal(data, &v); err != nil {
+		return err
+	}
+	change(&v)
+	if data, err = json.Marshal(v); err != nil {
+		return err
+	}
+	return os.WriteFile(path, data, 0o600)
+}
+
+// stateRows runs SQL in a state file, as whoever has no key can, and gives all rows
+// that it then has.
+func stateRows(t *testing.T, path, sql string) (rows []string) {
+	t.Helper()
+	c, err := sqlite3.Open("file:" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Exec(sql); err != nil {
+		t.Fatal(err)
+	}
+	all, _, err := c.Prepare(`SELECT hex(name) || hex(value) FROM rows ORDER BY name`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer all.Close()
+	for all.Step() {
+		rows = append(rows, all.ColumnText(0))
+	}
+	if err := all.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+// TestDeepTrustsNoRow: whichever row of what was kept is altered, taken away or set
+// back, a deep verification begins at the beginning, and finds a good log good.
+func TestDeepTrustsNoRow(t *testing.T) {
+	f := bookkeeper(t)
+	dir := copyOf(t, f.new)
+	_, all, err := deeply(t, copyOf(t, dir), f.options, false, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := deeply(t, dir, f.options, false, all-4); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	older := copyOf(t, dir)
+	if _, _, err := deeply(t, dir, f.options, true, 1); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "verified.states")
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear, err := os.ReadFile(filepath.Join(dir, "verified"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	streams, err := os.ReadFile(filepath.Join(dir, "verified.streams"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := stateRows(t, path, ``)
+	if len(rows) < 20 {
+		t.Fatalf("%d rows were kept: too few to show anything", len(rows))
+	}
+	tampered := 0
+	for i, row := range rows {
+		for what, sql := range map[string]string{
+			"altered":    `UPDATE rows SET value = substr(value, 1, length(value) - 1) || x'00' WHERE hex(name) = '%s'`,
+			"taken away": `DELETE FROM rows WHERE hex(name) = '%s'`,
+			"set back": `ATTACH '` + filepath.Join(older, "verified.states") + `' AS older;
+				INSERT OR REPLACE INTO main.rows SELECT * FROM older.rows WHERE hex(name) = '%s'`,
+		} {
+			if testing.Short() && i%8 > 0 {
+				continue
+			}
+			for at, data := range map[string][]byte{path: good, filepath.Join(dir, "verified"): clear, filepath.Join(dir, "verified.streams"): streams} {
+				if err := errors.Join(state.Remove(at), os.WriteFile(at, data, 0o600)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if slices.Equal(rows, stateRows(t, path, fmt.Sprintf(sql, row[:32]))) {
+				continue // the older copy has the row as it is, or not at all
+			}
+			tampered++
+			r, _, err := deeply(t, dir, f.options, true, -1)
+			if err != nil || !r.OK || r.From != 0 {
+				t.Errorf("row %d %s: from %d, %+v, %v", i, what, r.From, r.Failures, err)
+			}
+		}
+	}
+	if tampered < 2*len(rows)/8 {
+		t.Errorf("%d rows were changed, of %d", tampered, len(rows))
+	}
+}
+
+// TestDeepStatesFail: where what is kept is damaged while a check runs, the check
+// fails, and says nothing against the log.
+func TestDeepStatesFail(t *testing.T) {
+	f := bookkeeper(t)
+	dir := copyOf(t, f.new)
+	path := filepath.Join(dir, "verified.states")
+	if _, _, err := deeply(t, dir, f.options, false, 5); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	r, _, err := deeplyKept(t, dir, f.options, true, 0, 1, func() { stateRows(t, path, `UPDATE rows SET value = x'00'`) })
+	if !errors.Is(err, state.ErrDamaged) || len(r.Failures) > 0 {
+		t.Fatalf("%+v, %v; want ErrDamaged of package state", r.Failures, err)
+	}
+	if r, _, err := deeply(t, dir, f.options, true, -1); err != nil || !r.OK || r.From != 0 {
+		t.Errorf("run again: from %d, %+v, %v", r.From, r.Failures, err)
 	}
 }
 

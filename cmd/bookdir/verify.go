@@ -109,14 +109,15 @@ func (l *Log) Verify(ctx context.Context, o VerifyOptions) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	from, edge := v.resume(expected)
-	if o.Deep != nil && (from.Size == 0 || !o.Deep.kept.at(from)) {
-		from, edge = page.Head{}, page.Edge{}
+	known, edge := v.resume(expected)
+	if o.Deep != nil && !o.Deep.kept.of(known) {
+		known, edge = verified{}, page.Edge{}
 		v.headers.forget()
 		if err := o.Deep.restart(); err != nil {
 			return Report{}, err
 		}
 	}
+	from := known.head()
 	v.report.From = from.Size
 	if err := v.before(ctx, from, &expected); err != nil {
 		return v.report, err
@@ -125,9 +126,12 @@ func (l *Log) Verify(ctx context.Context, o VerifyOptions) (Report, error) {
 		From: from, Edge: edge, Expected: expected, Prepare: v.prepare, Commit: v.commit, Proved: v.proved,
 		Progress: o.Progress,
 	})
+	if o.Deep != nil && o.Deep.broken != nil {
+		return v.report, o.Deep.broken
+	}
 	if err != nil {
-		if o.Deep != nil {
-			return v.report, err // what was replayed since it was kept is of no page that was proved
+		if o.Deep != nil && v.last != nil && v.last.Size != o.Deep.size {
+			return v.report, err // what was replayed since is of no page that was proved
 		}
 		return v.report, errors.Join(err, v.keep(nil)) // an interrupted check goes on from there
 	}
@@ -298,11 +302,14 @@ func (v *verification) proved(h page.Head, edge func() page.Edge) error {
 	if v.options.Slow != nil {
 		v.options.Slow()
 	}
+	if v.options.Deep != nil && v.options.Deep.broken != nil {
+		return v.options.Deep.broken
+	}
 	full := v.options.Deep != nil && v.options.Deep.proved(h)
 	if v.options.Unkept || len(v.found) > 0 {
 		v.last = nil
 		if full {
-			return v.options.Deep.write(h, false)
+			return v.options.Deep.write(h.Size, nil)
 		}
 		return nil
 	}
@@ -314,7 +321,7 @@ func (v *verification) proved(h page.Head, edge func() page.Edge) error {
 		}
 	}
 	if full && v.options.Deep.proved(h) { // which could not be kept
-		return v.options.Deep.write(h, false)
+		return v.options.Deep.write(h.Size, nil)
 	}
 	return nil
 }
@@ -388,7 +395,8 @@ func (h *headerCheck) check(p prepared, leaf transparency.Leaf) error {
 
 // verified is how far a verification came that found nothing: a convenience, in
 // clear, like what counts events. Whoever may write to the folder may write it:
-// only VerifyOptions.Resume believes it.
+// only VerifyOptions.Resume believes it, and a deep one only where what it kept under
+// its key says the same.
 type verified struct {
 	Page     uint64    `json:"page"`
 	Size     uint64    `json:"size"`
@@ -399,6 +407,8 @@ type verified struct {
 	// Streams is the SHA-256 of the file with the last revision of each stream.
 	Streams []byte `json:"streams"`
 }
+
+func (v verified) head() page.Head { return page.Head{Page: v.Page, Size: v.Size, Root: v.Root} }
 
 func (l *Log) verifiedPath() string { return filepath.Join(l.link.dir, "verified") }
 
@@ -441,35 +451,34 @@ func (v *verification) keep(found func(transparency.Failure)) error {
 	if err := v.headers.revisions.rebase(base); err != nil || v.options.Deep == nil {
 		return err
 	}
-	return v.options.Deep.write(page.Head{Page: v.last.Page, Size: v.last.Size, Root: v.last.Root}, true)
+	return v.options.Deep.write(v.last.Size, v.last)
 }
 
 // resume gives where an earlier verification came, or the beginning of the log
 // where that is not wanted, not known, or after a head that is expected.
-func (v *verification) resume(expected []transparency.Expectation) (page.Head, page.Edge) {
+func (v *verification) resume(expected []transparency.Expectation) (verified, page.Edge) {
 	var k verified
 	var edge page.Edge
 	data, err := os.ReadFile(v.log.verifiedPath())
 	if !v.options.Resume || err != nil || json.Unmarshal(data, &k) != nil || edge.UnmarshalBinary(k.Edge) != nil {
-		return page.Head{}, page.Edge{}
+		return verified{}, page.Edge{}
 	}
-	at := page.Head{Page: k.Page, Size: k.Size, Root: k.Root}
 	early := slices.ContainsFunc(expected, func(e transparency.Expectation) bool { return e.Page == 0 && e.Size < k.Size })
-	if early || edge.Check(at) != nil || v.receipts.before(k.Size) {
-		return page.Head{}, page.Edge{}
+	if early || edge.Check(k.head()) != nil || v.receipts.before(k.Size) {
+		return verified{}, page.Edge{}
 	}
 	base, err := os.Open(v.log.verifiedPath() + ".streams")
 	if err != nil {
-		return page.Head{}, page.Edge{}
+		return verified{}, page.Edge{}
 	}
 	sum := sha256.New()
 	if _, err := io.Copy(sum, base); err != nil || !slices.Equal(sum.Sum(nil), k.Streams) {
 		_ = base.Close()
-		return page.Head{}, page.Edge{}
+		return verified{}, page.Edge{}
 	}
 	v.headers.revisions.base = base
 	v.headers.events, v.headers.recorded = k.Events, k.Recorded
-	return at, edge
+	return k, edge
 }
 
 // remembered gives the remembered head, or what is wrong with it.

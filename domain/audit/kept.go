@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 
@@ -40,7 +41,9 @@ func (p *Periods) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON implements json.Unmarshaler: what MarshalJSON gave.
 func (p *Periods) UnmarshalJSON(data []byte) error {
 	var k kept
-	if err := json.Unmarshal(data, &k); err != nil {
+	strict := json.NewDecoder(bytes.NewReader(data))
+	strict.DisallowUnknownFields() // a later form
+	if err := strict.Decode(&k); err != nil {
 		return fmt.Errorf("audit: a check that was kept: %w", err)
 	}
 	*p = *NewPeriods()

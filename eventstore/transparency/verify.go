@@ -135,7 +135,9 @@ func Verify(ctx context.Context, store eventstore.Reader, v *page.Verifier, o Op
 		select {
 		case <-job.done:
 		case <-ctx.Done(): // the job may never be done
-			return c.result(false), fmt.Errorf("transparency: verify page %d: %w", job.number, ctx.Err())
+		}
+		if err := ctx.Err(); err != nil {
+			return c.result(false), fmt.Errorf("transparency: verify page %d: %w", job.number, err)
 		}
 		if err := c.take(job); err != nil {
 			return c.result(false), fmt.Errorf("transparency: verify page %d: %w", job.number, err)

@@ -10,7 +10,8 @@
 // another's place, unseen. Where all of it was set back to an earlier copy, its
 // cursor lies behind the log, and the pages since are folded again. What the file
 // does not show is that a single row was taken away or set back, by whoever may
-// write to it and kept a copy: that shows only in the log, to a replay.
+// write to it and kept a copy: that shows only in the log, to a replay. A file that
+// was opened by OpenSummed shows that too, when it is opened the next time.
 package state
 
 import (
@@ -61,9 +62,13 @@ type File struct {
 	// transaction lasts from one Write to the next.
 	begun bool
 
-	writing sync.Mutex // guards writer and put
+	writing sync.Mutex // guards writer, put, old and sum
 	writer  *sqlite3.Conn
 	put     *sqlite3.Stmt
+	// old reads the row that a write replaces, and sum is that of all rows; nil where
+	// the file is not summed.
+	old *sqlite3.Stmt
+	sum *sum
 }
 
 // Open opens or creates the file under a 32-byte key. A file that was written
@@ -173,6 +178,14 @@ func (f *File) Write(rows []Row) (err error) {
 	if f.put == nil {
 		return fmt.Errorf("state: write: %w", errClosed)
 	}
+	if f.sum != nil {
+		before := f.sum.total
+		defer func() {
+			if err != nil {
+				f.sum.total = before
+			}
+		}()
+	}
 	txn, err := f.writer.BeginImmediate()
 	if err != nil {
 		return fmt.Errorf("state: write: %w", classify(err))
@@ -189,16 +202,40 @@ func (f *File) Write(rows []Row) (err error) {
 	slices.SortStableFunc(named, func(a, b Row) int { return bytes.Compare(a.Key, b.Key) })
 	var buffer []byte
 	for _, row := range named {
-		buffer = append(buffer[:0], make([]byte, chacha20poly1305.NonceSizeX)...)
-		if _, err := rand.Read(buffer); err != nil {
+		if f.sum != nil {
+			if err := f.sumRow(row.Key); err != nil {
+				return fmt.Errorf("state: write: %w", classify(err))
+			}
+		}
+		if buffer, err = f.seal(buffer, row); err != nil {
 			return fmt.Errorf("state: write: %w", err)
 		}
-		buffer = f.values.Seal(buffer, buffer[:chacha20poly1305.NonceSizeX], row.Value, row.Key)
+		if f.sum != nil {
+			f.sum.toggle(row.Key, buffer)
+		}
+		if err := f.putRow(row.Key, buffer); err != nil {
+			return fmt.Errorf("state: write: %w", classify(err))
+		}
+	}
+	if f.sum != nil {
+		row := Row{f.name([]byte(sumKey)), f.sum.total[:]}
+		if buffer, err = f.seal(buffer, row); err != nil {
+			return fmt.Errorf("state: write: %w", err)
+		}
 		if err := f.putRow(row.Key, buffer); err != nil {
 			return fmt.Errorf("state: write: %w", classify(err))
 		}
 	}
 	return nil
+}
+
+// seal gives a row's value as it is stored, under the name that the row has as key.
+func (f *File) seal(buffer []byte, row Row) ([]byte, error) {
+	buffer = append(buffer[:0], make([]byte, chacha20poly1305.NonceSizeX)...)
+	if _, err := rand.Read(buffer); err != nil {
+		return nil, err
+	}
+	return f.values.Seal(buffer, buffer[:chacha20poly1305.NonceSizeX], row.Value, row.Key), nil
 }
 
 // seen ends what the reader has begun: from now on it sees what was written.
@@ -237,9 +274,9 @@ func (f *File) Close() error {
 		errs = append(errs, f.get.Close(), f.reader.Close())
 	}
 	if f.writer != nil {
-		errs = append(errs, f.put.Close(), f.writer.Close())
+		errs = append(errs, f.put.Close(), f.old.Close(), f.writer.Close())
 	}
-	f.reader, f.get, f.writer, f.put = nil, nil, nil, nil
+	f.reader, f.get, f.writer, f.put, f.old = nil, nil, nil, nil, nil
 	return errors.Join(errs...)
 }
 

@@ -171,6 +171,10 @@ func BenchmarkWrite(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	writeThousands(b, f)
+}
+
+func writeThousands(b *testing.B, f *File) {
 	defer f.Close()
 	rows := make([]Row, 1000)
 	n := 0
