@@ -52,7 +52,7 @@ func TestADamagedRowIsNotKept(t *testing.T) {
 	w := newWorld(t)
 	var h history
 	w.fill(&h, 3)
-	w.put("a", "sbook\x00"+string(w.book[:]), "no state")
+	w.put("a", "s"+string(w.book[:])+"book", "no state")
 	o := w.mustOpen("a", w.store)
 	if _, err := o.Do(t.Context(), w.enter("more")); !errors.Is(err, state.ErrDamaged) {
 		t.Errorf("with a damaged row: %v", err)

@@ -15,21 +15,28 @@ import (
 	"github.com/daybook-ledger/daybook/ledger/state"
 )
 
-// rowKey names what the writer knows: one letter for the kind, then the name.
+// rowKey names what the writer knows: one letter for the kind, then the name. Its
+// first eight bytes stand in the state file in clear: identifiers stand in the log in
+// clear as well, and most begin with the time at which they were made, so that what is
+// written together stands together. References are told from their first byte on by
+// their digest alone.
 type rowKey string
 
-func streamKey(s domain.StreamID) rowKey {
-	return rowKey("s" + string(s.Kind) + "\x00" + string(s.ID[:]))
-}
-func commandKey(id uuid.UUID) rowKey { return rowKey("c" + string(id[:])) }
-func subjectKey(id uuid.UUID) rowKey { return rowKey("k" + string(id[:])) }
+func streamKey(s domain.StreamID) rowKey { return rowKey("s" + string(s.ID[:]) + string(s.Kind)) }
+func commandKey(id uuid.UUID) rowKey     { return rowKey("c" + string(id[:])) }
+func subjectKey(id uuid.UUID) rowKey     { return rowKey("k" + string(id[:])) }
 func referenceKey(r domain.Reference) rowKey {
-	return rowKey("r" + string(r.Kind) + "\x00" + r.Value)
+	return rowKey("r" + noPlace + string(r.Kind) + "\x00" + r.Value)
 }
 
 func erasureKey(n erasuresRow) rowKey {
 	return rowKey(binary.BigEndian.AppendUint32([]byte(erasuresKey), uint32(n)))
 }
+
+// noPlace fills the bytes of a key that stand in clear, after the first.
+const noPlace = "\x00\x00\x00\x00\x00\x00\x00"
+
+var _ = [1]struct{}{}[1+len(noPlace)-state.PlaceSize]
 
 const (
 	cursorKey = rowKey("cursor")
@@ -191,7 +198,7 @@ func (o *overlay) written(keys []rowKey, size uint64) {
 // others is made anew. The states tell their own; the version is of the rest.
 func forms() ([32]byte, error) {
 	digest := sha256.New()
-	fmt.Fprintln(digest, "version 2")
+	fmt.Fprintln(digest, "version 3")
 	for _, kind := range append(domain.Kinds(), domain.KindStanding) {
 		zero, err := codec.NewState(kind)
 		if err != nil {
@@ -242,7 +249,7 @@ func decode(key rowKey, data []byte) (any, error) {
 		if err := cbor.Unmarshal(data, &row); err != nil {
 			return nil, err
 		}
-		kind := domain.Kind(key[1 : len(key)-17])
+		kind := domain.Kind(key[1+len(uuid.UUID{}):])
 		s, err := codec.DecodeState(kind, row.State)
 		return streamRow{kind, row.Revision, s}, err
 	case 'r':

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/ncruces/go-sqlite3"
+	"pgregory.net/rapid"
 )
 
 func testKey(t testing.TB) []byte {
@@ -208,6 +210,68 @@ func BenchmarkGetAbsent(b *testing.B) {
 	for b.Loop() {
 		if _, found, err := f.Get([]byte("absent")); found || err != nil {
 			b.Fatal(found, err)
+		}
+	}
+}
+
+// TestPlaces: whatever is written and asked for in whatever order, a row is found when
+// it was written, and only then; also after the file was opened again.
+func TestPlaces(t *testing.T) {
+	dir, key, run := t.TempDir(), testKey(t), 0
+	rapid.Check(t, func(rt *rapid.T) {
+		run++
+		path := filepath.Join(dir, fmt.Sprint(run))
+		defer func() { _ = Remove(path) }()
+		f, err := Open(path, key)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		defer func() { f.Close() }()
+		draw := rapid.Custom(func(rt *rapid.T) string {
+			first := rapid.SampledFrom([]string{"\x00", "a", "b", "\xff"}).Draw(rt, "first")
+			return first + strings.Repeat(string(rapid.SampledFrom([]byte{0, 1, 0x80, 0xff}).Draw(rt, "byte")), rapid.IntRange(0, 9).Draw(rt, "length"))
+		})
+		rows := map[string]string{}
+		for step := range rapid.IntRange(1, 12).Draw(rt, "steps") {
+			switch rapid.IntRange(0, 4).Draw(rt, "what") {
+			case 0:
+				if err := f.Close(); err != nil {
+					rt.Fatal(err)
+				}
+				if f, err = Open(path, key); err != nil {
+					rt.Fatal(err)
+				}
+			case 1, 2:
+				name, value := draw.Draw(rt, "name"), fmt.Sprint(step)
+				if err := f.Write([]Row{{[]byte(name), []byte(value)}}); err != nil {
+					rt.Fatal(err)
+				}
+				rows[name] = value
+			default:
+				name := draw.Draw(rt, "name")
+				want, is := rows[name]
+				if got, found, err := f.Get([]byte(name)); err != nil || found != is || string(got) != want {
+					rt.Fatalf("Get(%q) = %q, %v, %v; want %q, %v", name, got, found, err, want, is)
+				}
+			}
+		}
+	})
+}
+
+// TestAnotherForm: a file of an older release is not taken for one of this.
+func TestAnotherForm(t *testing.T) {
+	path, key := filepath.Join(t.TempDir(), "state.db"), testKey(t)
+	f, err := Open(path, key)
+	if err == nil {
+		err = errors.Join(f.Write([]Row{{[]byte("a"), []byte("1")}}), f.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, version := range []int{0, 1, 3} {
+		changed(t, path, fmt.Sprintf(`PRAGMA user_version = %d`, version))
+		if f, err := Open(path, key); !errors.Is(err, ErrDamaged) {
+			t.Errorf("version %d: %v, %v; want ErrDamaged", version, f, err)
 		}
 	}
 }

@@ -59,7 +59,7 @@ func TestSummed(t *testing.T) {
 		"the first taken away":      `DELETE FROM rows WHERE name = (SELECT min(name) FROM rows)`,
 		"the last taken away":       `DELETE FROM rows WHERE name = (SELECT max(name) FROM rows)`,
 		"all but one taken away":    `DELETE FROM rows WHERE name <> (SELECT max(name) FROM rows)`,
-		"added":                     `INSERT INTO rows VALUES (x'00112233445566778899aabbccddeeff', x'00')`,
+		"added":                     `INSERT INTO rows VALUES (x'610000000000000000112233445566778899aabbccddeeff', x'00')`,
 		"exchanged":                 `CREATE TEMP TABLE old AS SELECT * FROM rows; UPDATE rows SET value = (SELECT value FROM old WHERE old.name <> rows.name)`,
 		"one set back":              attached + `UPDATE rows SET value = (SELECT value FROM old.rows AS o WHERE o.name = rows.name) WHERE name IN (SELECT name FROM old.rows)`,
 		"one with another boundary": `UPDATE rows SET name = name || substr(value, 1, 1), value = substr(value, 2) WHERE name = (SELECT max(name) FROM rows)`,
