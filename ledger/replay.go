@@ -45,6 +45,15 @@ type Replayer struct {
 	file *state.File
 	// counters are the newest numbers of the series, by series and year.
 	counters map[counter]uint64
+	// writing is the write that is under way; nil while there is none.
+	writing *replayWrite
+}
+
+// replayWrite is a write of rows beside the replay.
+type replayWrite struct {
+	keys []rowKey
+	size uint64
+	done chan error
 }
 
 type counter struct {
@@ -100,9 +109,35 @@ func ResumeReplayer(book uuid.UUID, file *state.File) (*Replayer, error) {
 	return r, nil
 }
 
+// Prepared is a commit with what shows of it by itself.
+type Prepared struct {
+	commit.Commit
+	// facts are those of each event, encoded as this release does, or why they cannot
+	// be; entries is what is wrong with the entries.
+	facts   []encodedFacts
+	entries []Finding
+}
+
+type encodedFacts struct {
+	data []byte
+	err  error
+}
+
+// Prepare finds out what shows of a commit by itself: on any core, and in no order.
+func Prepare(c commit.Commit) Prepared {
+	p := Prepared{Commit: c, facts: make([]encodedFacts, len(c.Events))}
+	for i, e := range c.Events {
+		p.facts[i].data, _, _, p.facts[i].err = codec.EncodeEvent(e.Event)
+		if _, err := account.Post(e.Event, e.Stream); err != nil {
+			p.entries = append(p.entries, Finding{CodeEntries, fmt.Sprintf("event %d, %s: %v", i, e.Event.EventType(), err)})
+		}
+	}
+	return p
+}
+
 // Replay takes the next commit. An error means that the state file failed, and
 // that nothing can be said of later commits.
-func (r *Replayer) Replay(c commit.Commit) ([]Finding, error) {
+func (r *Replayer) Replay(c Prepared) ([]Finding, error) {
 	var findings []Finding
 	add := func(code, format string, args ...any) {
 		findings = append(findings, Finding{code, fmt.Sprintf(format, args...)})
@@ -121,17 +156,15 @@ func (r *Replayer) Replay(c commit.Commit) ([]Finding, error) {
 	if differs != "" {
 		add(CodeDecision, "%s by %q under version %d of the rules: %s", c.Command.CommandType(), c.Principal, c.Rules, differs)
 	}
-	for i, e := range c.Events {
-		if _, err := account.Post(e.Event, e.Stream); err != nil {
-			add(CodeEntries, "event %d, %s: %v", i, e.Event.EventType(), err)
-		}
+	findings = append(findings, c.entries...)
+	for _, e := range c.Events {
 		if drawn, is := e.Event.(*series.Drawn); is {
 			if due := r.draw(e.Stream, drawn); drawn.Counter != due {
 				add(CodeNumber, "number %s has counter %d, where %d is due", drawn.Number, drawn.Counter, due)
 			}
 		}
 	}
-	updates, err := foldCommit(r.over, c)
+	updates, err := foldCommit(r.over, c.Commit)
 	if errors.Is(err, errStates) {
 		return nil, err
 	}
@@ -145,7 +178,7 @@ func (r *Replayer) Replay(c commit.Commit) ([]Finding, error) {
 
 // decide gives in words how what the command gives now differs from what is
 // stored.
-func (r *Replayer) decide(c commit.Commit) (string, error) {
+func (r *Replayer) decide(c Prepared) (string, error) {
 	if c.Rules > rules.Version {
 		return fmt.Sprintf("this program knows the rules up to version %d", rules.Version), nil
 	}
@@ -161,7 +194,7 @@ func (r *Replayer) decide(c commit.Commit) (string, error) {
 		return fmt.Sprintf("it gives %d events, %d are stored", len(changes), len(c.Events)), nil
 	}
 	for i, change := range changes {
-		same, err := sameFacts(change, c.Events[i])
+		same, err := sameFacts(change, c.Events[i], c.facts[i])
 		if err != nil {
 			return fmt.Sprintf("event %d cannot be compared: %v", i, err), nil
 		}
@@ -174,19 +207,15 @@ func (r *Replayer) decide(c commit.Commit) (string, error) {
 
 // sameFacts compares a decided event with a stored one by the facts, which are
 // the same whether personal parts were erased or not.
-func sameFacts(change domain.Change, stored commit.Event) (bool, error) {
+func sameFacts(change domain.Change, stored commit.Event, facts encodedFacts) (bool, error) {
 	if change.Stream != stored.Stream || change.Event.EventType() != stored.Event.EventType() {
 		return false, nil
 	}
 	decided, _, _, err := codec.EncodeEvent(change.Event)
-	if err != nil {
-		return false, fmt.Errorf("ledger: replay: %w", err)
+	if err := errors.Join(err, facts.err); err != nil {
+		return false, err
 	}
-	kept, _, _, err := codec.EncodeEvent(stored.Event)
-	if err != nil {
-		return false, fmt.Errorf("ledger: replay: %w", err)
-	}
-	return bytes.Equal(decided, kept), nil
+	return bytes.Equal(decided, facts.data), nil
 }
 
 // draw gives the counter that is due, and takes note of the one that was drawn.
@@ -200,21 +229,20 @@ func (r *Replayer) draw(stream domain.StreamID, d *series.Drawn) (due uint64) {
 	return due
 }
 
-// Pending is how many rows wait in memory.
-func (r *Replayer) Pending() int { return len(r.over.unwritten) }
+// Pending is how many rows wait in memory, and are not being written.
+func (r *Replayer) Pending() int {
+	if r.writing != nil {
+		return len(r.over.unwritten) - len(r.writing.keys)
+	}
+	return len(r.over.unwritten)
+}
 
-// Write moves the rows that wait to the file, with others of the caller's, all or
-// none: after so many commits.
+// Write begins to move the rows that wait to the file, with others of the caller's,
+// all or none: after so many commits. It waits for the write before, and returns its
+// error.
 func (r *Replayer) Write(size uint64, more ...state.Row) error {
-	keys := make([]rowKey, 0, len(r.over.unwritten))
-	rows := make([]state.Row, 0, len(r.over.unwritten))
-	for key, v := range r.over.unwritten {
-		data, err := encodeRow(v.value)
-		if err != nil {
-			return err
-		}
-		keys = append(keys, key)
-		rows = append(rows, state.Row{Key: []byte(key), Value: data})
+	if err := r.Wait(); err != nil {
+		return err
 	}
 	forms, err := forms()
 	if err != nil {
@@ -228,10 +256,38 @@ func (r *Replayer) Write(size uint64, more ...state.Row) error {
 	if err != nil {
 		return fmt.Errorf("ledger: replay: %w", err)
 	}
-	rows = append(append(rows, state.Row{Key: []byte(replayKey), Value: rest}), more...)
-	if err := r.file.Write(rows); err != nil {
+	w := &replayWrite{size: size, done: make(chan error, 1)}
+	values := make([]any, 0, len(r.over.unwritten)) // which nobody changes: a newer one takes their place
+	for key, v := range r.over.unwritten {
+		w.keys, values = append(w.keys, key), append(values, v.value)
+	}
+	r.writing = w
+	go func() {
+		rows := make([]state.Row, 0, len(values)+1+len(more))
+		for i, value := range values {
+			data, err := encodeRow(value)
+			if err != nil {
+				w.done <- err
+				return
+			}
+			rows = append(rows, state.Row{Key: []byte(w.keys[i]), Value: data})
+		}
+		rows = append(append(rows, state.Row{Key: []byte(replayKey), Value: rest}), more...)
+		w.done <- r.file.Write(rows)
+	}()
+	return nil
+}
+
+// Wait waits for the write that is under way. The file may be closed after that.
+func (r *Replayer) Wait() error {
+	w := r.writing
+	if w == nil {
+		return nil
+	}
+	r.writing = nil
+	if err := <-w.done; err != nil {
 		return err
 	}
-	r.over.written(keys, size)
+	r.over.written(w.keys, w.size)
 	return nil
 }

@@ -40,7 +40,7 @@ func (w *world) replayed(commits []commit.Commit) map[uint64]string {
 	r := ledger.NewReplayer(w.book, file)
 	found := map[uint64]string{}
 	for _, c := range commits {
-		findings, err := r.Replay(c)
+		findings, err := r.Replay(ledger.Prepare(c))
 		if err != nil {
 			w.t.Fatal(err)
 		}

@@ -99,6 +99,9 @@ func OpenDeep(dir string, o Options) (_ *Deep, err error) {
 // Close forgets the keys and the states.
 func (d *Deep) Close(ctx context.Context) error {
 	var errs []error
+	if d.replayer != nil {
+		errs = append(errs, d.replayer.Wait())
+	}
 	if d.file != nil {
 		errs = append(errs, d.file.Close())
 	}
@@ -113,7 +116,7 @@ func (d *Deep) Close(ctx context.Context) error {
 
 // opened is a commit that was opened, on any core.
 type opened struct {
-	commit commit.Commit
+	commit ledger.Prepared
 	err    error
 	proof  bool
 	// without are the subjects whose sections have no key any more.
@@ -122,9 +125,11 @@ type opened struct {
 
 // open opens a commit.
 func (d *Deep) open(stored []byte) (o opened) {
-	if o.commit, o.err = d.link.codec.Open(stored); o.err != nil {
-		return o
+	c, err := d.link.codec.Open(stored)
+	if err != nil {
+		return opened{err: err}
 	}
+	o.commit = ledger.Prepare(c)
 	sealed, err := seal.Parse(stored)
 	if err != nil {
 		return opened{err: err}
@@ -182,7 +187,7 @@ func (d *Deep) replay(o opened, leaf transparency.Leaf) (found []transparency.Fa
 		d.broken = fmt.Errorf("bookdir: the states that a deep check keeps beside the log failed while it ran, which says nothing of the log: run it again: %w", err)
 		return found
 	}
-	counted, err := d.periods.Commit(leaf.Position, changesOf(o.commit))
+	counted, err := d.periods.Commit(leaf.Position, changesOf(o.commit.Commit))
 	if err != nil {
 		d.failed = err
 		add(ledger.CodeFold, "the replay ends here: "+err.Error())

@@ -151,7 +151,7 @@ func (d *Deep) restart() error {
 	return err
 }
 
-// write writes the states that wait, after so many commits, and with them what is to
+// write begins to write the states that wait, after so many commits, and with them what is to
 // be kept. Where that is nil, as after something was found, what was kept before
 // counts no more.
 func (d *Deep) write(size uint64, keep *verified) error {

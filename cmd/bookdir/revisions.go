@@ -11,7 +11,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/daybook-ledger/daybook/eventstore/seal"
 	"github.com/daybook-ledger/daybook/eventstore/transparency"
@@ -50,7 +52,21 @@ const (
 
 // compareNumbered sorts by stream, and then as in the log.
 func compareNumbered(a, b numbered) int {
-	return cmp.Or(bytes.Compare(a.stream[:], b.stream[:]), cmp.Compare(a.order, b.order))
+	if c := bytes.Compare(a.stream[:], b.stream[:]); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.order, b.order)
+}
+
+// sorted sorts events in parts, each on a core of its own, and gives the parts.
+func sorted(events []numbered) (parts [][]numbered) {
+	var group sync.WaitGroup
+	for part := range slices.Chunk(events, max(1, (len(events)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))) {
+		parts = append(parts, part)
+		group.Go(func() { slices.SortFunc(part, compareNumbered) })
+	}
+	group.Wait()
+	return parts
 }
 
 func (n numbered) append(to []byte) []byte {
@@ -119,7 +135,7 @@ func unnamed() (*os.File, error) {
 // check looks at all revisions so far, tells found what is wrong, and writes the
 // last revision of each stream to base.
 func (r *revisions) check(base io.Writer, found func(transparency.Failure)) error {
-	slices.SortFunc(r.buffer, compareNumbered)
+	parts := sorted(r.buffer)
 	m := merged{}
 	if err := m.add(&baseRun{r: r.base}); err != nil {
 		return err
@@ -132,8 +148,10 @@ func (r *revisions) check(base io.Writer, found func(transparency.Failure)) erro
 		}
 		start = end
 	}
-	if err := m.add(&memoryRun{r.buffer}); err != nil {
-		return err
+	for _, part := range parts {
+		if err := m.add(&memoryRun{part}); err != nil {
+			return err
+		}
 	}
 	var last numbered
 	for n, err := range m.all {

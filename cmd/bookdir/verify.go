@@ -99,9 +99,10 @@ const keepEvery = 30 * time.Second
 // honoured. Memory does not grow with the log. What is wrong stands in the
 // report; an error means that the log could not be read to its end, or that a
 // receipt is none of this log's.
-func (l *Log) Verify(ctx context.Context, o VerifyOptions) (Report, error) {
+func (l *Log) Verify(ctx context.Context, o VerifyOptions) (_ Report, err error) {
 	if o.Deep != nil {
 		o.Deep.link.codec.ProveErasures(l.Store, l.Verifier)
+		defer func() { err = errors.Join(err, o.Deep.replayer.Wait()) }()
 	}
 	v := &verification{log: l, headers: headerCheck{info: l.Info, epoch: l.Verifier.Epoch}, options: o, kept: time.Now()}
 	defer v.headers.revisions.close()
@@ -263,14 +264,15 @@ type prepared struct {
 	position uint64
 	recorded int64
 	events   []numbered
-	opened   opened
+	opened   *opened // with VerifyOptions.Deep
 }
 
 // prepare looks at a commit by itself.
 func (v *verification) prepare(position uint64, stored []byte) any {
 	p := v.headers.prepare(position, stored)
 	if v.options.Deep != nil && p.err == nil {
-		p.opened = v.options.Deep.open(stored)
+		o := v.options.Deep.open(stored)
+		p.opened = &o
 	}
 	return p
 }
@@ -288,7 +290,7 @@ func (v *verification) commit(leaf transparency.Leaf) error {
 		return err
 	}
 	if v.options.Deep != nil {
-		v.found = append(v.found, v.options.Deep.replay(p.opened, leaf)...)
+		v.found = append(v.found, v.options.Deep.replay(*p.opened, leaf)...)
 	}
 	return nil
 }

@@ -126,8 +126,8 @@ func (k *book) measure(b *testing.B, callers int) measured {
 	return m
 }
 
-// grow issues invoices until the book has so many commits.
-func (k *book) grow(b *testing.B, commits uint64) {
+// grow issues invoices, so many at a time, until the book has so many commits.
+func (k *book) grow(b *testing.B, commits uint64, callers int) {
 	b.Helper()
 	h, err := k.Head()
 	if err != nil {
@@ -136,7 +136,7 @@ func (k *book) grow(b *testing.B, commits uint64) {
 	left := atomic.Int64{}
 	left.Store(int64(commits) - int64(h.Size))
 	var group sync.WaitGroup
-	for range 64 {
+	for range callers {
 		group.Go(func() {
 			for left.Add(-1) >= 0 {
 				if err := k.issue(); err != nil {

@@ -22,7 +22,7 @@ func BenchmarkGrowth(b *testing.B) {
 		book := newBook(b)
 		var rates []float64
 		for _, commits := range []uint64{size() / 10, size()} {
-			book.grow(b, commits)
+			book.grow(b, commits, 64)
 			var all []float64
 			for range rounds() {
 				all = append(all, book.measure(b, 64).perSecond())
