@@ -60,10 +60,10 @@ var attestedViews = []attested{
 		{table: customersTable, omit: []string{"name", "name_key", "reference", "profile", "search"}},
 		{table: balancesTable},
 	}},
-	{"invoices", []part{{table: documentsTable, kind: "invoice", omit: documentNames}}},
-	{"credits", []part{{table: documentsTable, kind: "credit", omit: documentNames}}},
+	{"invoices", []part{{table: documentsTable, kind: "invoice", omit: documentNames}, {table: boundsTable, kind: "invoice"}}},
+	{"credits", []part{{table: documentsTable, kind: "credit", omit: documentNames}, {table: boundsTable, kind: "credit"}}},
 	{"payments", []part{
-		{table: documentsTable, kind: "payment", omit: documentNames}, {table: fundsTable}, {table: allocationsTable},
+		{table: documentsTable, kind: "payment", omit: documentNames}, {table: boundsTable, kind: "payment"}, {table: fundsTable}, {table: allocationsTable},
 	}},
 	{"contents", []part{{table: contentsTable, omit: []string{"personal"}}}},
 	{"activity", []part{{table: activityTable, omit: []string{"page"}}}},

@@ -30,6 +30,7 @@ type batch struct {
 	taxes     map[taxKey]*taxSums
 	open      map[openKey]*worth
 	due       map[dueKey]*worth
+	days      map[boundsKey]*bounds
 	drawn     map[series.Kind]*drawn
 	funds     map[int64]*fundsRow // by document
 	uses      map[useKey]*use
@@ -56,6 +57,7 @@ func newBatch(ctx context.Context, w Writer) *batch {
 		taxes:     map[taxKey]*taxSums{},
 		open:      map[openKey]*worth{},
 		due:       map[dueKey]*worth{},
+		days:      map[boundsKey]*bounds{},
 		drawn:     map[series.Kind]*drawn{},
 		funds:     map[int64]*fundsRow{},
 		uses:      map[useKey]*use{},
@@ -178,6 +180,28 @@ func (b *batch) openOn(due domain.Date, currency string) (*worth, error) {
 	return row, nil
 }
 
+// dated takes a document that has its number and dates into the bounds of its day.
+func (b *batch) dated(d *document) error {
+	key := boundsKey{d.stream.Kind, d.date}
+	row := b.days[key]
+	if row == nil {
+		row = new(bounds)
+		none, err := absent(b.row(`SELECT first_number, last_number, first_due, last_due, first_seq, last_seq FROM document_days
+			WHERE kind = $1 AND date = $2`, []any{string(key.kind), string(key.date)}, row.columns()...))
+		if err != nil {
+			return fmt.Errorf("documents of %s: %w", key.date, err)
+		}
+		if none {
+			*row = bounds{d.number, d.number, d.due, d.due, d.seq, d.seq}
+		}
+		b.days[key] = row
+	}
+	row.firstNumber, row.lastNumber = min(row.firstNumber, d.number), max(row.lastNumber, d.number)
+	row.firstDue, row.lastDue = min(row.firstDue, d.due), max(row.lastDue, d.due)
+	row.firstSeq, row.lastSeq = min(row.firstSeq, d.seq), max(row.lastSeq, d.seq)
+	return nil
+}
+
 func (b *batch) dueIn(key dueKey) (*worth, error) {
 	if row := b.due[key]; row != nil {
 		return row, nil
@@ -237,12 +261,25 @@ func (b *batch) writeDocuments() error {
 		{documentsTable, changed, true},
 		{contentsTable, contents, false},
 		{contentsTable, replaced, true},
+		{boundsTable, b.bounded(), true},
 	} {
 		if err := b.w.Put(b.ctx, rows.table, rows.rows, rows.update); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// bounded gives the rows of document_days.
+func (b *batch) bounded() (rows []any) {
+	for _, key := range keys(b.days, func(k, l boundsKey) int {
+		return cmp.Or(cmp.Compare(k.kind, l.kind), cmp.Compare(k.date, l.date))
+	}) {
+		row := b.days[key]
+		rows = append(rows, string(key.kind), string(key.date), row.firstNumber, row.lastNumber,
+			string(row.firstDue), string(row.lastDue), row.firstSeq, row.lastSeq)
+	}
+	return rows
 }
 
 func (b *batch) writePeople() error {

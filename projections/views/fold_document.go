@@ -82,6 +82,9 @@ func (b *batch) foldInvoice(p place, e *invoice.Issued) error {
 	if err := b.leave(d, e.Totals.Breakdown, +1); err != nil {
 		return err
 	}
+	if err := b.dated(d); err != nil {
+		return err
+	}
 	return b.keep(d, p)
 }
 
@@ -101,6 +104,9 @@ func (b *batch) foldCredit(p place, e *credit.Issued) error {
 		d.name = buyerName(e.Personal.Buyer)
 	}
 	d.amounts(e.Content.Currency, e.Totals.Net, e.Totals.Tax, e.Totals.Gross, e.Totals.Due)
+	if err := b.dated(d); err != nil {
+		return err
+	}
 	return b.keep(d, p)
 }
 

@@ -55,6 +55,9 @@ func (b *batch) foldPayment(p place, e *payment.Received) error {
 	d.reference, d.date = e.Reference, e.Date
 	d.amounts(e.Amount.Currency(), e.Amount, money.Zero(e.Amount.Currency()), e.Amount, e.Amount)
 	b.funds[d.seq] = newFunds(worthIn(exchange.Of(e.Amount, e.Base)))
+	if err := b.dated(d); err != nil {
+		return err
+	}
 	return b.keep(d, p)
 }
 
@@ -66,7 +69,7 @@ func (b *batch) foldReversal(p place, e *payment.Reversed) error {
 	}
 	d.stage, d.due, d.changed = invoice.Status(payment.StatusReversed), e.Date, true
 	row.free, row.reversed, row.reason = worth{}, e.Date, e.Reason
-	return nil
+	return b.dated(d)
 }
 
 func (b *batch) foldFunds(p place) error {

@@ -3,6 +3,7 @@ package views
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -178,7 +179,7 @@ func texts[T ~string](all []T) []string {
 }
 
 // narrow is how many rows are sorted rather than read in order.
-const narrow = 2000
+const narrow = 1000
 
 // read adds the first rows of a shelf after a key. Either the order drives, and
 // rows that the filter leaves out are passed over, or, where it leaves few, the
@@ -193,8 +194,14 @@ func (f Filter) read(ctx context.Context, tx Tx, s shelf, o order, after key, li
 	if filterDrives {
 		o = o.loose()
 	}
+	if empty, err := f.bound(ctx, tx, s, o, &w); err != nil || empty {
+		return err
+	}
 	w.after(o, after)
-	query := `SELECT ` + documentColumns + `, ` + o.text + `, ` + o.number + ` FROM documents` + w.String() + o.by() + w.limit(limit)
+	// Which rows they are an index often tells alone; each of the others that are
+	// passed over would be looked up.
+	query := `SELECT ` + documentColumns + `, ` + o.text + `, ` + o.number + ` FROM documents
+		WHERE seq IN (SELECT seq FROM documents` + w.String() + o.by() + w.limit(limit) + `)`
 	return load(ctx, tx, query, w.args, func(r scanner) error {
 		var row keyed
 		if err := row.scan(also{r, []any{&row.text, &row.number}}); err != nil {
@@ -223,6 +230,40 @@ func (f Filter) narrow(ctx context.Context, tx Tx, s shelf, o order) (few, none 
 	var n int
 	err = tx.QueryRowContext(ctx, query, w.args...).Scan(&n)
 	return n < narrow, n == 0, err
+}
+
+// bound adds between what the rows of some dates stand in the order, where that goes
+// with the date: else those of other dates before them would be passed over one by
+// one. It reports whether there are none.
+func (f Filter) bound(ctx context.Context, tx Tx, s shelf, o order, w *where) (none bool, err error) {
+	column := map[string]string{"number": "number", "due": "due", "recorded": "seq"}[o.name]
+	if column == "" || f.From == "" && f.To == "" || column == "number" && s.kind == domain.KindPayment || s.unissued() {
+		return false, nil
+	}
+	days := where{}
+	days.add("kind = ?", string(s.kind))
+	days.text("date >= ?", string(f.From))
+	days.text("date <= ?", string(f.To))
+	query := `SELECT min(first_` + column + `), max(last_` + column + `) FROM document_days` + days.String()
+	if column == "seq" {
+		var first, last sql.NullInt64
+		if err := tx.QueryRowContext(ctx, query, days.args...).Scan(&first, &last); err != nil || !first.Valid {
+			return err == nil, err
+		}
+		w.add(o.columns()[0]+" BETWEEN ? AND ?", first.Int64, last.Int64)
+		return false, nil
+	}
+	var first, last sql.NullString
+	if err := tx.QueryRowContext(ctx, query, days.args...).Scan(&first, &last); err != nil || !first.Valid {
+		return err == nil, err
+	}
+	w.add(o.columns()[0]+" BETWEEN ? AND ?", first.String, last.String)
+	return false, nil
+}
+
+// unissued reports whether the documents of a shelf have no date.
+func (s shelf) unissued() bool {
+	return s.status == invoice.StatusDraft || s.status == invoice.StatusApproved || s.status == invoice.StatusDiscarded
 }
 
 // where gives the conditions on a shelf's rows.

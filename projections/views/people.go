@@ -104,6 +104,11 @@ func balancesAt(ctx context.Context, tx Tx, some []somebody, day domain.Date) (m
 func postedSince(ctx context.Context, tx Tx, some []somebody, day domain.Date,
 	sum func(k balanceKey, a account.Account, due domain.Date, posted worth) error,
 ) error {
+	// Mostly the day is today, and nothing is dated later.
+	var later bool
+	if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM entries WHERE date > $1)`, string(day)).Scan(&later); err != nil || !later {
+		return err
+	}
 	w := where{conditions: []string{"item <> 0"}}
 	w.in("customer", ids(some)...)
 	w.add("date > ?", string(day))

@@ -23,6 +23,9 @@ var (
 		"currency", "net", "tax", "gross", "payable", "open", "credited", "invoice", "imported", "recorded", "search",
 		"written_off", "recovered", "relieved", "open_base", "deposit",
 	}}
+	boundsTable = Table{"document_days", 2, []string{
+		"kind", "date", "first_number", "last_number", "first_due", "last_due", "first_seq", "last_seq",
+	}}
 	fundsTable       = Table{"funds", 1, []string{"document", "amount", "free", "refunded", "drawn", "reversed", "reason", "base", "free_base"}}
 	depositsTable    = Table{"deposits", 3, []string{"document", "category", "percent", "taxable", "tax"}}
 	deductionsTable  = Table{"deductions", 4, []string{"deposit", "invoice", "category", "percent", "taxable", "tax"}}
@@ -134,6 +137,23 @@ func (d *document) scan(s scanner) error {
 		d.stage = invoice.StatusIssued
 	}
 	return nil
+}
+
+// bounds is a row of document_days: between what the issued documents of a kind and
+// date, or its payments, are. A document that changes may leave them too wide.
+type bounds struct {
+	firstNumber, lastNumber string
+	firstDue, lastDue       domain.Date
+	firstSeq, lastSeq       int64
+}
+
+func (s *bounds) columns() []any {
+	return []any{&s.firstNumber, &s.lastNumber, &s.firstDue, &s.lastDue, &s.firstSeq, &s.lastSeq}
+}
+
+type boundsKey struct {
+	kind domain.Kind
+	date domain.Date
 }
 
 // person is a row of customers.

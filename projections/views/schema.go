@@ -19,7 +19,7 @@ type migration struct {
 }
 
 // Version is the schema's version: the number of migrations.
-const Version = 8
+const Version = 9
 
 var migrations = [Version]migration{{
 	tables: []string{
@@ -73,15 +73,8 @@ var migrations = [Version]migration{{
 			percent TEXT NOT NULL, taxable INT8 NOT NULL, tax INT8 NOT NULL,
 			PRIMARY KEY (month, currency, category, percent)) /*clustered*/`,
 	},
-	// Lists are read one kind and status at a time, each in the order asked for,
-	// and merged: so no list has to sort what it does not show.
 	indexes: []string{
-		`CREATE INDEX documents_number ON documents (kind, status, number, seq)`,
 		`CREATE INDEX documents_date ON documents (kind, status, date, seq)`,
-		`CREATE INDEX documents_due ON documents (kind, status, due, seq)`,
-		`CREATE INDEX documents_total ON documents (kind, status, gross, seq)`,
-		`CREATE INDEX documents_name ON documents (kind, status, name_key, seq)`,
-		`CREATE INDEX documents_recorded ON documents (kind, status, seq)`,
 		`CREATE INDEX documents_customer ON documents (customer, kind, status, date, seq)`,
 		`CREATE INDEX documents_reference ON documents (reference) WHERE reference <> ''`,
 		`CREATE INDEX documents_invoice ON documents (invoice) WHERE invoice IS NOT NULL`,
@@ -216,6 +209,33 @@ var migrations = [Version]migration{{
 		`CREATE INDEX postings_customer ON postings (customer, date, position, entry, line, account, currency, due, amount, base)
 			WHERE item <> 0`,
 		`CREATE INDEX postings_taxed ON postings (tax_point, position, entry, line) WHERE tax_point <> ''`,
+	},
+}, {
+	// Between which numbers, due dates and places the documents of a day are, so that
+	// a list from a date on begins near its first row. Five indexes of migration 1 are
+	// made here, with the date, so that what is dated otherwise is passed over in them.
+	tables: append([]string{
+		`CREATE TABLE document_days (kind TEXT NOT NULL, date TEXT NOT NULL, first_number TEXT NOT NULL, last_number TEXT NOT NULL,
+			first_due TEXT NOT NULL, last_due TEXT NOT NULL, first_seq INT8 NOT NULL, last_seq INT8 NOT NULL,
+			PRIMARY KEY (kind, date)) /*clustered*/`,
+		`DROP INDEX IF EXISTS documents_number`,
+		`DROP INDEX IF EXISTS documents_due`,
+		`DROP INDEX IF EXISTS documents_total`,
+		`DROP INDEX IF EXISTS documents_name`,
+		`DROP INDEX IF EXISTS documents_recorded`,
+	}, emptied(
+		"books", "roles", "series", "series_counters", "customers", "customer_balances", "documents", "contents",
+		"activity", "entries", "postings", "account_days", "account_balances", "open_days", "tax_months",
+		"funds", "allocations", "sales", "due_sums", "periods", "period_balances", "deposits", "deductions",
+	)...),
+	// Lists are read one kind and status at a time, each in the order asked for,
+	// and merged: so no list has to sort what it does not show.
+	indexes: []string{
+		`CREATE INDEX documents_number ON documents (kind, status, number, seq, date)`,
+		`CREATE INDEX documents_due ON documents (kind, status, due, seq, date)`,
+		`CREATE INDEX documents_total ON documents (kind, status, gross, seq, date)`,
+		`CREATE INDEX documents_name ON documents (kind, status, name_key, seq, date)`,
+		`CREATE INDEX documents_recorded ON documents (kind, status, seq, date)`,
 	},
 }}
 

@@ -14,6 +14,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/customer"
 	"github.com/daybook-ledger/daybook/domain/invoice"
+	"github.com/daybook-ledger/daybook/domain/payment"
 	"github.com/daybook-ledger/daybook/projections"
 	"github.com/daybook-ledger/daybook/projections/views"
 	"github.com/daybook-ledger/daybook/testing/given"
@@ -135,6 +136,38 @@ func testFilters(t *testing.T, e Engine) {
 			}
 		}
 		same(t, name+": rows", len(got), len(want))
+	}
+}
+
+// testDates: a list of some dates is what the whole list has of them, in every order.
+func testDates(t *testing.T, e Engine) {
+	b := crowded(t, 60)
+	b.Take(t, given.Receive("early", "customer 1", "5.00"))
+	b.Take(t, given.Receive("late", "customer 2", "7.00"))
+	b.Take(t, &payment.Reverse{ID: given.ID("late"), Date: given.Today.AddDays(2), Reason: "returned"})
+	s := filled(t, e, "dates", NewLog(b, 1000))
+	day := given.Today
+	for _, kind := range []domain.Kind{"", domain.KindPayment} {
+		for _, name := range []string{"recorded", "number", "date", "due", "total", "customer"} {
+			for _, sort := range []string{name, "-" + name} {
+				whole := allDocuments(t, s, views.Filter{Kind: kind, Sort: sort}, views.MaxLimit)
+				for _, f := range []views.Filter{
+					{From: day.AddDays(-3)},
+					{To: day.AddDays(-3)},
+					{From: day.AddDays(-5), To: day.AddDays(-2)},
+					{From: day, To: day},
+					{From: day.AddDays(1)},
+					{To: day.AddDays(-4000)},
+				} {
+					f.Kind, f.Sort = kind, sort
+					want := slices.DeleteFunc(slices.Clone(whole), func(d views.Summary) bool {
+						return d.Date < f.From || f.To != "" && d.Date > f.To
+					})
+					got := allDocuments(t, s, f, 3)
+					same(t, fmt.Sprintf("%s from %q to %q by %s", kind, f.From, f.To, sort), fmt.Sprint(got), fmt.Sprint(want))
+				}
+			}
+		}
 	}
 }
 

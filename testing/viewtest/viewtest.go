@@ -75,6 +75,7 @@ func Run(t *testing.T, engine func(t *testing.T) Engine) {
 		"Schema/MadeOnce":           testMadeOnce,
 		"List/EveryOrderOnce":       testPagination,
 		"List/Filters":              testFilters,
+		"List/Dates":                testDates,
 		"List/SearchIsLiteral":      testSearch,
 		"List/BadInput":             testBadInput,
 		"List/Customers":            testCustomers,
