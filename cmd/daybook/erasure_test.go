@@ -28,6 +28,7 @@ import (
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
 	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/eventstore/seal"
+	"github.com/daybook-ledger/daybook/ledger/state"
 )
 
 // The person who is erased. No text of hers is part of anything else.
@@ -367,10 +368,11 @@ func openViews(data []byte, keys [][]byte) (plain []byte, pages int) {
 }
 
 // openState opens every row that lies anywhere in a state file or its write-ahead
-// log, used or free: a record of a name of 16 bytes and a value. Its seal tells
+// log, used or free: a record of a name of nameSize bytes and a value. Its seal tells
 // whether it is one.
 func openState(data []byte, keys [][]byte) (plain []byte, rows int) {
-	const nameType = 12 + 2*16 // SQLite's serial type of 16 bytes
+	const nameSize = state.PlaceSize + 16
+	const nameType = 12 + 2*nameSize // SQLite's serial type of so many bytes
 	for _, key := range keys {
 		valueKey, err := hkdf.Key(sha256.New, key, nil, "daybook/state/values/1", 32)
 		if err != nil {
@@ -390,7 +392,7 @@ func openState(data []byte, keys [][]byte) (plain []byte, rows int) {
 				serial = serial<<7 | int(b&0x7f)
 			}
 			name := at + head
-			value := name + 16
+			value := name + nameSize
 			end := value + (serial-12)/2
 			if serial < 12 || value+24 > end || end > len(data) {
 				continue
