@@ -1,7 +1,7 @@
 // Package campaign makes faults for real, many times, on whole books: processes that
-// are killed, power that fails, disks that fill, archives that are brought back. A run
-// has a seed, which is told where it fails and with which DAYBOOK_SEED repeats it.
-// DAYBOOK_FAULTS says how many kills there are, and in proportion how many runs of the
+// are killed, power that fails, clocks that jump, disks that fill, archives that are
+// brought back. A run has a seed, which is told where it fails and with which
+// DAYBOOK_SEED repeats it. DAYBOOK_FAULTS says how many kills there are, and in proportion how many runs of the
 // others; a few where it is absent.
 // `make faults` runs them all, and writes their table into docs/OPERATIONS.md.
 package campaign
@@ -41,7 +41,18 @@ import (
 // childDir names the book that a child process is to write to.
 const childDir = "DAYBOOK_CAMPAIGN_CHILD"
 
+// followed names the file that sets a child's clock, where follow is there.
+const followed = "DAYBOOK_CAMPAIGN_CLOCK"
+
+// follow has this process see the time as a file sets it.
+var follow func(path string) error
+
 func TestMain(m *testing.M) {
+	if path := os.Getenv(followed); path != "" {
+		if err := follow(path); err != nil {
+			panic(err)
+		}
+	}
 	compiled.SQLite()
 	if dir := os.Getenv(childDir); dir != "" {
 		child(dir)
@@ -149,11 +160,11 @@ func options(dir string) bookdir.Options {
 func newBook(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "book")
-	newBookIn(t, dir)
+	newBookIn(t, dir, bookdir.SystemClock())
 	return dir
 }
 
-func newBookIn(t *testing.T, dir string) {
+func newBookIn(t *testing.T, dir string, clock ledger.Clock) {
 	t.Helper()
 	key := make([]byte, keyring.KeySize)
 	for i := range key {
@@ -168,7 +179,7 @@ func newBookIn(t *testing.T, dir string) {
 	}
 	o := options(dir)
 	_, err = bookdir.Create(t.Context(), dir, bookdir.Settings{
-		Seller: book.Seller{Name: "Acme Ltd", Country: "GB"}, Currency: currency, Owner: "owner", Root: o.Root, Clock: o.Clock, Log: o.Log,
+		Seller: book.Seller{Name: "Acme Ltd", Country: "GB"}, Currency: currency, Owner: "owner", Root: o.Root, Clock: clock, Log: o.Log,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -243,6 +254,7 @@ type history struct {
 	has      map[uuid.UUID]bool // with a receipt
 	open     []uuid.UUID        // sent, and not answered
 	refused  []string
+	recorded []int64 // times in the log, as it was judged
 }
 
 // add takes what one child said.
@@ -288,7 +300,8 @@ func (h *history) add(t *testing.T, said string) {
 }
 
 // judge holds a book against a history: the log verifies deeply, has every receipt,
-// no command twice, and the views are what a replay gives.
+// no command twice and no time before the one before it, and the views are what a
+// replay gives.
 func (h *history) judge(t *testing.T, dir string, r *row) {
 	t.Helper()
 	r.acknowledged += len(h.has)
@@ -328,7 +341,11 @@ func (h *history) judge(t *testing.T, dir string, r *row) {
 				t.Fatal(err)
 			}
 			seen[sealed.Header.Command]++
+			h.recorded = append(h.recorded, sealed.Header.Recorded)
 		}
+	}
+	if !slices.IsSorted(h.recorded) {
+		t.Error("recorded times go back in the log")
 	}
 	for id, n := range seen {
 		if n > 1 {

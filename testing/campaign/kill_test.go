@@ -38,8 +38,9 @@ func (o *output) text() string {
 	return o.said.String()
 }
 
-// start starts a child, which works at first on what was not answered before.
-func start(t *testing.T, dir string, again []uuid.UUID) (*exec.Cmd, *output) {
+// start starts a child, which works at first on what was not answered before; more is
+// added to its environment.
+func start(t *testing.T, dir string, again []uuid.UUID, more ...string) (*exec.Cmd, *output) {
 	t.Helper()
 	said := &output{}
 	var first strings.Builder
@@ -48,6 +49,7 @@ func start(t *testing.T, dir string, again []uuid.UUID) (*exec.Cmd, *output) {
 	}
 	c := exec.Command(os.Args[0], "-test.run", "^$")
 	c.Env = append(os.Environ(), childDir+"="+dir, "GORACE=atexit_sleep_ms=0")
+	c.Env = append(c.Env, more...)
 	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(first.String()), said, os.Stderr
 	if err := c.Start(); err != nil {
 		t.Fatal(err)

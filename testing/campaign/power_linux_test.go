@@ -14,6 +14,8 @@ import (
 	"unsafe"
 
 	"github.com/google/uuid"
+
+	"github.com/daybook-ledger/daybook/cmd/bookdir"
 )
 
 // disk is a file system of its own on a file, whose power can be cut.
@@ -143,7 +145,7 @@ func TestPowerLost(t *testing.T) {
 		}
 		r.runs++
 		dir := filepath.Join(d.at, "book")
-		newBookIn(t, dir)
+		newBookIn(t, dir, bookdir.SystemClock())
 		flush(t, dir+".key") // it was laid there by whoever runs the book
 		var h history
 		for range 1 + random.IntN(3) {
