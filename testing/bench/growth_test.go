@@ -15,45 +15,55 @@ import (
 	"github.com/daybook-ledger/daybook/cmd/bookdir"
 )
 
-// BenchmarkGrowth compares a book of a tenth of the size with one of all of it:
-// what a commit costs, how long a start takes, and how much memory is held then.
+// BenchmarkGrowth looks at a book when it has a tenth of the commits that books have
+// that are read, all of them, and ten times as many: what a command costs, how long a
+// start takes, and how much memory is held then.
 func BenchmarkGrowth(b *testing.B) {
 	for b.Loop() {
 		book := newBook(b)
-		var rates []float64
-		for _, commits := range []uint64{size() / 10, size()} {
+		var before float64
+		for _, commits := range []uint64{size() / 10, size(), size() * 10} {
 			book.grow(b, commits, 64)
 			var all []float64
 			for range rounds() {
 				all = append(all, book.measure(b, 64).perSecond())
 			}
-			rates = append(rates, median(all))
+			rate := median(all)
+			if before > 0 {
+				report(b, line{
+					name: fmt.Sprintf("commands in a book of %d commits", commits), baseline: "in one of a tenth", aim: 0.9, value: rate / before,
+					detail: fmt.Sprintf("%.0f beside %.0f a second, 64 at a time", rate, before),
+				})
+			}
+			before = rate
+			book.close(b)
+			book.start(b, commits)
 		}
-		proof, bytes := book.prove(b)
-		book.close(b)
-		start := took(b, func() (err error) {
-			book.Book, err = bookdir.Open(context.Background(), book.dir, book.options)
-			return err
-		})
-		runtime.GC()
-		var memory runtime.MemStats
-		runtime.ReadMemStats(&memory)
 		h, err := book.Head()
 		if err != nil {
 			b.Fatal(err)
 		}
+		proof, bytes := book.prove(b)
 		book.close(b)
-		report(b, line{
-			name: fmt.Sprintf("commands in a book of %d commits", size()), baseline: "in one of a tenth", aim: 0.9, value: rates[1] / rates[0],
-			detail: fmt.Sprintf("%.0f beside %.0f a second, 64 at a time", rates[1], rates[0]),
-		})
-		report(b, line{
-			name: fmt.Sprintf("start of a book of %d commits", h.Size), aim: 3, most: true, unit: "s", value: start.Seconds(),
-			detail: fmt.Sprintf("%d MiB on the heap", memory.HeapInuse>>20),
-		})
 		report(b, line{name: fmt.Sprintf("proof of one invoice among %d commits", h.Size), aim: 20, most: true, unit: "ms", value: float64(proof.Microseconds()) / 1000})
 		report(b, line{name: "its size, without plain text", aim: 20, most: true, unit: "KB", value: float64(bytes) / 1000})
 	}
+}
+
+// start opens a book that was closed.
+func (k *book) start(b *testing.B, commits uint64) {
+	b.Helper()
+	took := took(b, func() (err error) {
+		k.Book, err = bookdir.Open(context.Background(), k.dir, k.options)
+		return err
+	})
+	runtime.GC()
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	report(b, line{
+		name: fmt.Sprintf("start of a book of %d commits", commits), aim: 3, most: true, unit: "s", value: took.Seconds(),
+		detail: fmt.Sprintf("%d MiB on the heap", memory.HeapInuse>>20),
+	})
 }
 
 // prove makes the evidence bundle of one invoice, as fast as it comes.
