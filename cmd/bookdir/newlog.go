@@ -29,19 +29,11 @@ type newLog struct {
 // lay makes the log in a store's folder, each page checked before it is written, and
 // gives its head. It is durable then.
 func (n newLog) lay(ctx context.Context, dir string) (_ page.Head, err error) {
-	server, err := jetstream.Start(jetstream.Config{Dir: dir, Book: n.book, Bulk: true, Log: n.log})
+	store, err := n.open(ctx, dir, true)
 	if err != nil {
 		return page.Head{}, err
 	}
-	defer func() { err = errors.Join(err, server.Shutdown()) }()
-	if err := jetstream.Create(ctx, server, n.book, 1); err != nil {
-		return page.Head{}, err
-	}
-	store, err := jetstream.Open(ctx, server, n.book)
-	if err != nil {
-		return page.Head{}, err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
+	defer func() { err = errors.Join(err, store.close()) }()
 	chain, err := page.NewChain(n.verifier, page.EmptyHead(), page.Edge{})
 	if err != nil {
 		return page.Head{}, err
@@ -68,11 +60,56 @@ func (n newLog) lay(ctx context.Context, dir string) (_ page.Head, err error) {
 		if err := store.Append(ctx, ready.stored.Number-1, ready.stored.Body); err != nil {
 			return page.Head{}, err
 		}
+		if store.written += len(ready.stored.Body); store.written >= laidTogether {
+			if err := store.close(); err != nil {
+				return page.Head{}, err
+			}
+			if store, err = n.open(ctx, dir, false); err != nil {
+				return page.Head{}, err
+			}
+		}
 		if n.progress != nil {
 			n.progress(ready.stored.Number, last)
 		}
 	}
 	return chain.Head(), ctx.Err()
+}
+
+// laidTogether is after how many bytes the store is opened anew: it keeps what was
+// written lately in memory, and this is faster than it forgets. Tests make it less.
+var laidTogether = 128 << 20
+
+// bulkStore is a store that is written in bulk.
+type bulkStore struct {
+	*jetstream.Store
+	server  *jetstream.Embedded
+	written int
+}
+
+func (n newLog) open(ctx context.Context, dir string, create bool) (*bulkStore, error) {
+	server, err := jetstream.Start(jetstream.Config{Dir: dir, Book: n.book, Bulk: true, Log: n.log})
+	if err != nil {
+		return nil, err
+	}
+	if create {
+		err = jetstream.Create(ctx, server, n.book, 1)
+	}
+	s := &bulkStore{server: server}
+	if err == nil {
+		s.Store, err = jetstream.Open(ctx, server, n.book)
+	}
+	if err != nil {
+		return nil, errors.Join(err, server.Shutdown())
+	}
+	return s, nil
+}
+
+// close flushes what was written. A nil store is closed.
+func (s *bulkStore) close() error {
+	if s == nil {
+		return nil
+	}
+	return errors.Join(s.Store.Close(), s.server.Shutdown())
 }
 
 // openedPage is a page that was opened ahead, on another core.

@@ -180,7 +180,9 @@ func TestABookIsBroughtBack(t *testing.T) {
 			t.Errorf("archived %d", done.Size)
 		}
 	})
-	// The next restore is of the newest epoch.
+	// The next restore is of the newest epoch; its store is opened anew after each page.
+	defer func(was int) { laidTogether = was }(laidTogether)
+	laidTogether = 1
 	dir, o, done, err = a.restore(t, nil)
 	if err != nil || done.Info.Epoch != 3 || done.Head.Size != 6 {
 		t.Fatalf("%+v, %v", done, err)
