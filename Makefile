@@ -42,7 +42,7 @@ lint: ## format, vet, staticcheck, known vulnerabilities, the rules of the archi
 fuzz: ## every fuzz target for FUZZTIME
 	tools/fuzz.sh $(FUZZTIME)
 
-faults: ## processes killed, power cut (as root), clocks that jump, disks that fail or are destroyed, logs damaged, FAULTS kills and in proportion; the table goes into docs/OPERATIONS.md
+faults: ## processes killed, power cut (as root), clocks that jump, databases that go away, disks that fail or are destroyed, logs damaged, FAULTS kills and in proportion; the table goes into docs/OPERATIONS.md
 	DAYBOOK_FAULTS=$(FAULTS) DAYBOOK_OPERATIONS='$(CURDIR)/docs/OPERATIONS.md' $(GO) test -count 1 -timeout 120m -v ./testing/campaign
 
 bench: ## what docs/PERFORMANCE.md tells, measured again; DAYBOOK_BENCH_SECONDS, _ROUNDS and _COMMITS say how much

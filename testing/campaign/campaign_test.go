@@ -1,8 +1,8 @@
 // Package campaign makes faults for real, many times, on whole books: processes that
-// are killed, power that fails, clocks that jump, disks that fill, archives that are
-// brought back. A run has a seed, which is told where it fails and with which
-// DAYBOOK_SEED repeats it. DAYBOOK_FAULTS says how many kills there are, and in proportion how many runs of the
-// others; a few where it is absent.
+// are killed, power that fails, clocks that jump, databases that go away, disks that
+// fill, archives that are brought back. A run has a seed, which is told where it fails
+// and with which DAYBOOK_SEED repeats it. DAYBOOK_FAULTS says how many kills there are,
+// and in proportion how many runs of the others; a few where it is absent.
 // `make faults` runs them all, and writes their table into docs/OPERATIONS.md.
 package campaign
 
@@ -40,6 +40,10 @@ import (
 
 // childDir names the book that a child process is to write to.
 const childDir = "DAYBOOK_CAMPAIGN_CHILD"
+
+// pace is how long each of a child's callers waits between commands; not at all where
+// it is absent.
+const pace = "DAYBOOK_CAMPAIGN_PACE"
 
 // followed names the file that sets a child's clock, where follow is there.
 const followed = "DAYBOOK_CAMPAIGN_CLOCK"
@@ -193,8 +197,8 @@ func command(id uuid.UUID) ledger.Envelope {
 
 // child gives commands to a book from several goroutines until it is killed, and lets
 // the lists follow. It tells
-// each id before it gives the command, and each receipt once it has it; ids that come
-// on its stdin are given first.
+// each id before it gives the command, and each receipt once it has it, and why the
+// lists do not follow; ids that come on its stdin are given first.
 func child(dir string) {
 	b, err := bookdir.Open(context.Background(), dir, options(dir))
 	if err != nil {
@@ -213,23 +217,25 @@ func child(dir string) {
 			ids <- uuid.Must(uuid.NewV7())
 		}
 	}()
-	go func() {
-		v, err := b.OpenViews(context.Background(), nil)
-		for err == nil {
-			err = v.CatchUp(context.Background())
-			time.Sleep(20 * time.Millisecond)
-		}
-	}()
 	var mu sync.Mutex
 	say := func(text string) {
 		mu.Lock()
 		defer mu.Unlock()
 		os.Stdout.WriteString(text)
 	}
+	go func() {
+		for {
+			err := followViews(b, func() { say("followed \n") })
+			say("views " + strings.ReplaceAll(strings.ReplaceAll(err.Error(), "\n", " "), " ", "_") + "\n")
+			time.Sleep(20 * time.Millisecond)
+		}
+	}()
+	between, _ := time.ParseDuration(os.Getenv(pace))
 	var wg sync.WaitGroup
 	for range 16 {
 		wg.Go(func() {
 			for id := range ids {
+				time.Sleep(between)
 				say("sent " + id.String() + "\n")
 				receipt, err := b.Do(context.Background(), command(id))
 				if err != nil {
@@ -246,6 +252,23 @@ func child(dir string) {
 		})
 	}
 	wg.Wait()
+}
+
+// followViews lets the lists follow until that fails, and tells each time that they
+// came to the log's end.
+func followViews(b *bookdir.Book, came func()) error {
+	v, err := b.OpenViews(context.Background(), nil)
+	if err != nil {
+		return err
+	}
+	for {
+		if err = v.CatchUp(context.Background()); err != nil {
+			break
+		}
+		came()
+		time.Sleep(20 * time.Millisecond)
+	}
+	return errors.Join(err, v.Close())
 }
 
 // history is what children said.
@@ -271,6 +294,9 @@ func (h *history) add(t *testing.T, said string) {
 		first, more, _ := strings.Cut(rest, " ")
 		if kind == "failed" {
 			t.Fatalf("a child could not open the book: %s", rest)
+		}
+		if kind == "views" || kind == "followed" {
+			continue // commands go on without
 		}
 		id, err := uuid.Parse(first)
 		if err != nil {

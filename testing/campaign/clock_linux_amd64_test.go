@@ -237,17 +237,6 @@ func (c *clocked) start() (*exec.Cmd, *output) {
 	return start(c.t, c.dir, c.h.open, followed+"="+c.hands.path)
 }
 
-// waits waits until a child says something after what it said before.
-func (c *clocked) waits(said *output, after int, what string) {
-	c.t.Helper()
-	for end := time.Now().Add(time.Minute); !strings.Contains(said.text()[after:], what); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) || strings.Contains(said.text(), "failed ") {
-			text := said.text()
-			c.t.Fatalf("a child whose clock is set by %s did not say %q, but: %s", c.hands.at, what, text[max(after, len(text)-1000):])
-		}
-	}
-}
-
 func (c *clocked) sleep(most time.Duration) { time.Sleep(time.Duration(c.random.Int64N(int64(most)))) }
 
 // jump sets the clock, which is a fault, and tells how much a child had said by then.
@@ -271,11 +260,11 @@ func (c *clocked) byMinutes() {
 	child, said := c.start()
 	defer kill(child)
 	right := c.hands.at
-	c.waits(said, 0, "receipt ")
+	waits(c.t, said, 0, "receipt ")
 	for range 4 {
 		c.sleep(100 * time.Millisecond)
 		before := c.jump(said, right+time.Duration(c.random.IntN(240)-120)*time.Second)
-		c.waits(said, before, "receipt ")
+		waits(c.t, said, before, "receipt ")
 	}
 	c.jump(said, right)
 	c.sleep(100 * time.Millisecond)
@@ -286,10 +275,10 @@ func (c *clocked) byMinutes() {
 // away is the clock set wrong by hours, under load.
 func (c *clocked) away(said *output, by time.Duration) (before int) {
 	c.t.Helper()
-	c.waits(said, 0, "receipt ")
+	waits(c.t, said, 0, "receipt ")
 	c.sleep(200 * time.Millisecond)
 	before = c.jump(said, c.hands.at+by)
-	c.waits(said, before, refused)
+	waits(c.t, said, before, refused)
 	c.sleep(200 * time.Millisecond)
 	return before
 }
@@ -305,7 +294,7 @@ func (c *clocked) andRight() {
 	}
 	before := c.away(said, by)
 	readable(c.t, c.dir)
-	c.waits(said, c.jump(said, right), "receipt ")
+	waits(c.t, said, c.jump(said, right), "receipt ")
 	until := len(said.text()) // commands that are sent from now on have no excuse
 	c.sleep(100 * time.Millisecond)
 	kill(child)
@@ -323,7 +312,7 @@ func (c *clocked) passes() {
 	c.right(c.hands.at)
 	child, said = c.start()
 	defer kill(child)
-	c.waits(said, 0, "receipt ")
+	waits(c.t, said, 0, "receipt ")
 	c.sleep(100 * time.Millisecond)
 	kill(child)
 	c.h.add(c.t, said.text())
@@ -341,22 +330,16 @@ func (c *clocked) againBehind() {
 	c.h.add(c.t, forgiven(said.text(), before, len(said.text())))
 	child, said = c.start()
 	defer kill(child)
-	c.waits(said, 0, refused)
+	waits(c.t, said, 0, refused)
 	c.sleep(100 * time.Millisecond)
 	before = c.jump(said, right)
-	c.waits(said, before, refused)
+	waits(c.t, said, before, refused)
 	kill(child)
 	text := said.text()
 	if strings.Contains(text, "\nreceipt ") {
 		c.t.Errorf("a process that was started %s before what was recorded gave a receipt", right-c.hands.at)
 	}
 	c.h.add(c.t, forgiven(text, 0, len(text)))
-}
-
-// kill kills a child.
-func kill(child *exec.Cmd) {
-	_ = child.Process.Kill()
-	_ = child.Wait()
 }
 
 // forgiven is what a child said without what it refused for its clock after it had

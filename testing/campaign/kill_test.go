@@ -80,6 +80,22 @@ func work(t *testing.T, dir string, again []uuid.UUID, longer time.Duration) str
 	return said.text()
 }
 
+// waits waits until a child says something after it had said so much.
+func waits(t *testing.T, said *output, after int, what string) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !strings.Contains(said.text()[after:], what); time.Sleep(time.Millisecond) {
+		if text := said.text(); time.Now().After(end) || strings.Contains(text, "failed ") {
+			t.Fatalf("a child did not say %q, but: %s", what, text[max(after, len(text)-1000):])
+		}
+	}
+}
+
+// kill kills a child.
+func kill(child *exec.Cmd) {
+	_ = child.Process.Kill()
+	_ = child.Wait()
+}
+
 // TestKilled: the process is killed at random moments under load, again and again on
 // one book. Every receipt is honoured, and what had none is given again under its id
 // and entered once.
