@@ -1,6 +1,8 @@
 package bookdir
 
 import (
+	"path/filepath"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/daybook-ledger/daybook/domain"
@@ -29,9 +31,11 @@ func room(dir string) func() error {
 	}
 }
 
-// Full reports whether there is no room at all where a path is: then an error
-// that does not say so may still come from that.
-func Full(path string) bool {
+// Full reports whether there is no room at all where a book is, or where its views
+// are: then an error that does not say so may still come from that.
+func Full(dir string) bool { return without(dir) || without(filepath.Join(dir, "views")) }
+
+func without(path string) bool {
 	var fs unix.Statfs_t
 	return unix.Statfs(path, &fs) == nil && fs.Bavail*uint64(fs.Bsize) < 1<<20
 }
