@@ -3,6 +3,7 @@ package views
 import (
 	"cmp"
 	"context"
+	"fmt"
 
 	"github.com/google/uuid"
 
@@ -78,8 +79,19 @@ var ageNames = [len(ages{})]string{"open", "not_due", "days_1_30", "days_31_60",
 // age is where an amount that was due on a day belongs.
 func age(due, day domain.Date) int { return 1 + min((daysBetween(due, day)+29)/30, 4) }
 
-func (a *ages) add(due, day domain.Date, amount int64) (err error) {
-	for _, i := range []int{0, age(due, day)} {
+// age is the same as an expression: a database sums many due dates sooner than it
+// hands them over.
+func (w *where) age(day domain.Date) string {
+	expression := "CASE"
+	for i := range len(ages{}) - 2 {
+		w.args = append(w.args, string(day.AddDays(-30*i)))
+		expression += fmt.Sprintf(" WHEN due >= $%d THEN %d", len(w.args), i+1)
+	}
+	return expression + fmt.Sprintf(" ELSE %d END", len(ages{})-1)
+}
+
+func (a *ages) add(age int, amount int64) (err error) {
+	for _, i := range []int{0, age} {
 		if a[i], err = add(a[i], amount); err != nil {
 			return err
 		}
@@ -101,11 +113,11 @@ type aged struct {
 	credit     worth
 }
 
-func (a *aged) add(due, day domain.Date, open worth) error {
-	if err := a.open.add(due, day, open.amount); err != nil {
+func (a *aged) add(age int, open worth) error {
+	if err := a.open.add(age, open.amount); err != nil {
 		return err
 	}
-	return a.base.add(due, day, open.base)
+	return a.base.add(age, open.base)
 }
 
 // total is of ages and credit in one currency.
@@ -158,7 +170,11 @@ func (q *Queries) AgingReport(ctx context.Context, f AgingFilter) (report AgingR
 func (f AgingFilter) read(ctx context.Context, tx Tx, base func(int64) string, after key, into *AgingReport) (sums map[balanceKey]*aged, err error) {
 	var last key
 	customers, told := 0, 0
-	err = eachSomebody(ctx, tx, f.Customer, after, func(some []somebody) (enough bool, err error) {
+	later, err := anyLater(ctx, tx, f.Date)
+	if err != nil {
+		return nil, err
+	}
+	err = eachSomebody(ctx, tx, f.Customer, f.owing(later), after, func(some []somebody) (enough bool, err error) {
 		if sums, err = f.age(ctx, tx, some); err != nil {
 			return false, err
 		}
@@ -187,6 +203,21 @@ func (f AgingFilter) read(ctx context.Context, tx Tx, base func(int64) string, a
 		return false, nil
 	})
 	return sums, err
+}
+
+// owing leaves out the customers who have nothing to tell: there may be many between
+// two who have.
+func (f AgingFilter) owing(later bool) (w where) {
+	// EXISTS would be the same; PostgreSQL answers it by reading all open documents
+	// where only the first customers are asked for.
+	anything := `(SELECT 1 FROM documents d WHERE d.customer = customers.id AND d.open <> 0 LIMIT 1) IS NOT NULL
+		OR (SELECT 1 FROM customer_balances b WHERE b.customer = customers.id AND (b.credit <> 0 OR b.credit_base <> 0) LIMIT 1) IS NOT NULL`
+	if !later {
+		w.add("(" + anything + ")")
+		return w
+	}
+	w.add("("+anything+` OR (SELECT 1 FROM postings p WHERE p.customer = customers.id AND p.item <> 0 AND p.date > ? LIMIT 1) IS NOT NULL)`, string(f.Date))
+	return w
 }
 
 // rows makes the rows of some customers, by customer.
@@ -223,18 +254,35 @@ func (f AgingFilter) rows(ctx context.Context, tx Tx, some []somebody, sums map[
 // since.
 func (f AgingFilter) age(ctx context.Context, tx Tx, some []somebody) (map[balanceKey]*aged, error) {
 	sums := map[balanceKey]*aged{}
+	// One sum for each age, rather than groups by age: so the index gives the groups,
+	// and nothing is sorted.
 	w := where{conditions: []string{"open <> 0"}}
+	query := `SELECT customer, currency, sum(open), sum(open_base)`
+	for i := range len(ages{}) - 2 { // what was due on a day or later
+		w.args = append(w.args, string(f.Date.AddDays(-30*i)))
+		query += fmt.Sprintf(`, coalesce(sum(open) FILTER (WHERE due >= $%d), 0), coalesce(sum(open_base) FILTER (WHERE due >= $%[1]d), 0)`, i+1)
+	}
 	w.in("customer", ids(some)...)
-	err := load(ctx, tx, `SELECT customer, currency, due, sum(open), sum(open_base) FROM documents`+w.String()+` GROUP BY customer, currency, due`,
-		w.args, func(r scanner) error {
-			var k balanceKey
-			var due domain.Date
-			var open worth
-			if err := r.Scan(&k.customer, &k.currency, &due, &open.amount, &open.base); err != nil {
+	err := load(ctx, tx, query+` FROM documents`+w.String()+` GROUP BY customer, currency`, w.args, func(r scanner) error {
+		var k balanceKey
+		var whole worth
+		var since [len(ages{}) - 2]worth
+		into := []any{&k.customer, &k.currency, &whole.amount, &whole.base}
+		for i := range since {
+			into = append(into, &since[i].amount, &since[i].base)
+		}
+		if err := r.Scan(into...); err != nil {
+			return err
+		}
+		before := worth{}
+		for i, sum := range append(since[:], whole) {
+			if err := at(sums, k).add(i+1, worth{sum.amount - before.amount, sum.base - before.base}); err != nil {
 				return err
 			}
-			return at(sums, k).add(due, f.Date, open)
-		})
+			before = sum
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -250,11 +298,11 @@ func (f AgingFilter) age(ctx context.Context, tx Tx, some []somebody) (map[balan
 	if err != nil {
 		return nil, err
 	}
-	return sums, postedSince(ctx, tx, some, f.Date, func(k balanceKey, a account.Account, due domain.Date, posted worth) error {
+	return sums, postedSince(ctx, tx, some, f.Date, func(k balanceKey, a account.Account, age int, posted worth) error {
 		if a == account.CustomerCredit {
 			return at(sums, k).credit.add(posted) // which was taken off it
 		}
-		return at(sums, k).add(due, f.Date, posted.negated())
+		return at(sums, k).add(age, posted.negated())
 	})
 }
 
@@ -286,18 +334,21 @@ func (f AgingFilter) total(ctx context.Context, tx Tx) (map[balanceKey]*aged, er
 		bounds string
 		args   []any
 	}{
-		{"span = $1 AND since < $2", []any{spanMonth, f.Date.Month()}},
-		{"span = $1 AND since >= $2 AND since <= $3", []any{spanDay, f.Date.Month(), string(f.Date)}},
+		{"span = ? AND since < ?", []any{spanMonth, f.Date.Month()}},
+		{"span = ? AND since >= ? AND since <= ?", []any{spanDay, f.Date.Month(), string(f.Date)}},
 	} {
-		err := load(ctx, tx, `SELECT currency, due, sum(amount), sum(base) FROM due_sums WHERE `+span.bounds+` GROUP BY currency, due`,
-			span.args, func(r scanner) error {
+		var w where
+		by := w.age(f.Date)
+		w.add(span.bounds, span.args...)
+		err := load(ctx, tx, `SELECT currency, `+by+` AS age, sum(amount), sum(base) FROM due_sums`+w.String()+` GROUP BY currency, age`,
+			w.args, func(r scanner) error {
 				var k balanceKey
-				var due domain.Date
+				var age int
 				var open worth
-				if err := r.Scan(&k.currency, &due, &open.amount, &open.base); err != nil {
+				if err := r.Scan(&k.currency, &age, &open.amount, &open.base); err != nil {
 					return err
 				}
-				return at(sums, k).add(due, f.Date, open)
+				return at(sums, k).add(age, open)
 			})
 		if err != nil {
 			return nil, err

@@ -166,10 +166,10 @@ func (f OpenFilter) age(ctx context.Context, tx Tx, base string, into *OpenItems
 		if err := r.Scan(&due, &currency, &open.amount, &open.base); err != nil {
 			return err
 		}
-		if err := whole.add(due, f.AsOf, open.base); err != nil {
+		if err := whole.add(age(due, f.AsOf), open.base); err != nil {
 			return err
 		}
-		return at(byCurrency, currency).add(due, f.AsOf, open.amount)
+		return at(byCurrency, currency).add(age(due, f.AsOf), open.amount)
 	})
 	if err != nil {
 		return err

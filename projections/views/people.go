@@ -2,6 +2,7 @@ package views
 
 import (
 	"context"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -23,11 +24,12 @@ const peopleTogether = 100
 var byName = order{name: "name", text: "name_key", number: "0"}
 
 // eachSomebody visits customers some at a time, in the order of their names: one
-// alone, or all after a key, until visit has enough.
-func eachSomebody(ctx context.Context, tx Tx, only uuid.UUID, after key, visit func([]somebody) (enough bool, err error)) error {
+// alone, or all of whom a condition holds after a key, until visit has enough.
+func eachSomebody(ctx context.Context, tx Tx, only uuid.UUID, among where, after key, visit func([]somebody) (enough bool, err error)) error {
 	for {
-		var w where
+		w := where{slices.Clone(among.conditions), slices.Clone(among.args)}
 		if only != uuid.Nil {
+			w = where{}
 			w.add("id = ?", only[:])
 		}
 		w.after(byName, after)
@@ -91,7 +93,7 @@ func balancesAt(ctx context.Context, tx Tx, some []somebody, day domain.Date) (m
 	if err != nil || day == "" {
 		return balances, err
 	}
-	return balances, postedSince(ctx, tx, some, day, func(k balanceKey, a account.Account, _ domain.Date, posted worth) error {
+	return balances, postedSince(ctx, tx, some, day, func(k balanceKey, a account.Account, _ int, posted worth) error {
 		if balances[k] == nil {
 			return damaged("customer %s has postings in %s, and no balance", k.customer, k.currency)
 		}
@@ -99,28 +101,34 @@ func balancesAt(ctx context.Context, tx Tx, some []somebody, day domain.Date) (m
 	})
 }
 
-// postedSince sums what was posted after a day to customers' receivables, by when
-// it was due, and to their credit.
+// anyLater reports whether anything is dated after a day: mostly the day is today,
+// and nothing is.
+func anyLater(ctx context.Context, tx Tx, day domain.Date) (later bool, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM entries WHERE date > $1)`, string(day)).Scan(&later)
+	return later, err
+}
+
+// postedSince sums what was posted after a day to customers' receivables, by how long
+// it was overdue on that day, and to their credit.
 func postedSince(ctx context.Context, tx Tx, some []somebody, day domain.Date,
-	sum func(k balanceKey, a account.Account, due domain.Date, posted worth) error,
+	sum func(k balanceKey, a account.Account, age int, posted worth) error,
 ) error {
-	// Mostly the day is today, and nothing is dated later.
-	var later bool
-	if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM entries WHERE date > $1)`, string(day)).Scan(&later); err != nil || !later {
+	if later, err := anyLater(ctx, tx, day); err != nil || !later {
 		return err
 	}
 	w := where{conditions: []string{"item <> 0"}}
+	by := w.age(day)
 	w.in("customer", ids(some)...)
 	w.add("date > ?", string(day))
-	return load(ctx, tx, `SELECT customer, currency, account, due, sum(amount), sum(base) FROM postings`+w.String()+
-		` GROUP BY customer, currency, account, due`, w.args, func(r scanner) error {
+	return load(ctx, tx, `SELECT customer, currency, account, `+by+` AS age, sum(amount), sum(base) FROM postings`+w.String()+
+		` GROUP BY customer, currency, account, age`, w.args, func(r scanner) error {
 		var k balanceKey
 		var a account.Account
-		var due domain.Date
+		var age int
 		var posted worth
-		if err := r.Scan(&k.customer, &k.currency, &a, &due, &posted.amount, &posted.base); err != nil {
+		if err := r.Scan(&k.customer, &k.currency, &a, &age, &posted.amount, &posted.base); err != nil {
 			return err
 		}
-		return sum(k, a, due, posted)
+		return sum(k, a, age, posted)
 	})
 }

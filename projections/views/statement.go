@@ -81,7 +81,7 @@ func (q *Queries) Statements(ctx context.Context, f StatementFilter) (all Statem
 		}
 		all = Statements{From: f.From, To: f.To, Statements: []Statement{}}
 		entries := 0
-		return eachSomebody(ctx, tx, f.Customer, key{}, func(some []somebody) (enough bool, err error) {
+		return eachSomebody(ctx, tx, f.Customer, where{}, key{}, func(some []somebody) (enough bool, err error) {
 			statements, err := f.read(ctx, tx, some, base)
 			all.Statements = append(all.Statements, statements...)
 			for _, s := range statements {

@@ -15,7 +15,7 @@ import (
 // testAging: an item is overdue from the day after it was due, and stands in the
 // column of its days.
 func testAging(t *testing.T, e Engine) {
-	b := bookOf(t, "ada", "bob")
+	b := bookOf(t, "ada", "bob", "cyd")
 	for i, days := range []int{-1, 0, 1, 30, 31, 60, 61, 90, 91, 400} { // overdue on Today
 		who := []string{"ada", "bob"}[i%2]
 		command := given.Enter(fmt.Sprint("due ", days), given.Content(who, given.Line("1", fmt.Sprint(1+i), "Z 0")))
@@ -28,6 +28,25 @@ func testAging(t *testing.T, e Engine) {
 	same(t, "aging", items.Aging, []views.Aging{{
 		Currency: "GBP", Open: "55.00", NotDue: "3.00", Days30: "7.00", Days60: "11.00", Days90: "15.00", Older: "19.00",
 	}})
+	for day, want := range map[domain.Date][]views.Aging{
+		given.Today: {
+			{Currency: "GBP", Open: "54.00", NotDue: "2.00", Days30: "7.00", Days60: "11.00", Days90: "15.00", Older: "19.00"},
+			{Currency: "GBP", Open: "24.00", NotDue: "0.00", Days30: "3.00", Days60: "5.00", Days90: "7.00", Older: "9.00"},
+			{Currency: "GBP", Open: "30.00", NotDue: "2.00", Days30: "4.00", Days60: "6.00", Days90: "8.00", Older: "10.00"},
+		},
+		given.Today.AddDays(-30): {
+			{Currency: "GBP", Open: "49.00", NotDue: "4.00", Days30: "11.00", Days60: "15.00", Days90: "9.00", Older: "10.00"},
+			{Currency: "GBP", Open: "21.00", NotDue: "0.00", Days30: "5.00", Days60: "7.00", Days90: "9.00", Older: "0.00"},
+			{Currency: "GBP", Open: "28.00", NotDue: "4.00", Days30: "6.00", Days60: "8.00", Days90: "0.00", Older: "10.00"},
+		},
+	} {
+		report := must[views.AgingReport](t)(s.AgingReport(within(t), views.AgingFilter{Date: day}))
+		got := []views.Aging{report.Totals[0].Aging}
+		for _, row := range report.Rows {
+			got = append(got, row.Aging)
+		}
+		same(t, "aging of "+string(day), got, want)
+	}
 	var days []int
 	for _, item := range items.Items {
 		days = append(days, item.DaysOverdue)
