@@ -21,7 +21,9 @@ type newLog struct {
 	// agrees refuses the log after a page; beyond ends it before one.
 	agrees func(page.Head) error
 	beyond func(page.Page) bool
-	log    *slog.Logger
+	// laid is told of each page that was written; may be nil.
+	laid func(page.Page)
+	log  *slog.Logger
 	// progress may be nil.
 	progress func(pages, of uint64)
 }
@@ -59,6 +61,9 @@ func (n newLog) lay(ctx context.Context, dir string) (_ page.Head, err error) {
 		}
 		if err := store.Append(ctx, ready.stored.Number-1, ready.stored.Body); err != nil {
 			return page.Head{}, err
+		}
+		if n.laid != nil {
+			n.laid(ready.page)
 		}
 		if store.written += len(ready.stored.Body); store.written >= laidTogether {
 			if err := store.close(); err != nil {

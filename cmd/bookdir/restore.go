@@ -1,6 +1,7 @@
 package bookdir
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/ed25519"
@@ -17,7 +18,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/book"
+	"github.com/daybook-ledger/daybook/domain/rules"
 	"github.com/daybook-ledger/daybook/eventstore/archive"
 	"github.com/daybook-ledger/daybook/eventstore/head"
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
@@ -25,6 +28,7 @@ import (
 	"github.com/daybook-ledger/daybook/eventstore/seal"
 	"github.com/daybook-ledger/daybook/eventstore/transparency"
 	"github.com/daybook-ledger/daybook/ledger"
+	"github.com/daybook-ledger/daybook/ledger/commit"
 )
 
 // ErrNoLog means that a place holds no archived log, or not the one that is meant.
@@ -249,7 +253,8 @@ func (r Restore) restore(ctx context.Context, dir string, from archivedLog) (don
 		return ring.Close()
 	}
 	defer func() { err = errors.Join(err, closeRing()) }()
-	if done.Head, err = r.pages(ctx, dir, from, reader, expected); err != nil {
+	var settings [][]byte
+	if done.Head, settings, err = r.pages(ctx, dir, from, reader, expected); err != nil {
 		return done, err
 	}
 	if done.Loss, err = r.loss(ctx, from, reader, done.Head, expected); err != nil {
@@ -258,8 +263,8 @@ func (r Restore) restore(ctx context.Context, dir string, from archivedLog) (don
 	var open *book.OpenEpoch
 	if r.ReadOnly {
 		err = r.silence(dir, &done.Info, ring, from)
-	} else {
-		open, err = r.succeed(dir, &done, ring, from)
+	} else if open, err = r.succeed(dir, &done, ring, from); err == nil {
+		err = r.permitted(from, ring, settings, open)
 	}
 	if err != nil {
 		return done, err
@@ -292,16 +297,79 @@ func (r Restore) expected(v *page.Verifier) (heads []page.Head, err error) {
 }
 
 // pages makes the log anew from the archive's pages, each checked before it is
-// written, and holds it against every checkpoint that is known.
-func (r Restore) pages(ctx context.Context, dir string, from archivedLog, reader *archive.Reader, expected []page.Head) (page.Head, error) {
-	h, err := newLog{
+// written, and holds it against every checkpoint that is known. It gives the commits
+// of the book's own stream.
+func (r Restore) pages(ctx context.Context, dir string, from archivedLog, reader *archive.Reader, expected []page.Head) (h page.Head, settings [][]byte, err error) {
+	h, err = newLog{
+		laid: func(p page.Page) {
+			for _, stored := range p.Commits {
+				sealed, err := seal.Parse(stored)
+				if err == nil && slices.ContainsFunc(sealed.Header.Events, func(e seal.Event) bool { return e.Stream.Kind == string(domain.KindBook) }) {
+					settings = append(settings, bytes.Clone(stored))
+				}
+			}
+		},
 		book: from.info.Book, verifier: from.verifier, reader: reader, beyond: r.beyond, log: r.Log, progress: r.Progress,
 		agrees: func(h page.Head) error { return agrees(reader, h, expected) },
 	}.lay(ctx, filepath.Join(dir, "store"))
 	if err == nil && h.Size == 0 {
 		err = fmt.Errorf("%w: nothing of the log up to there", ErrNoLog)
 	}
-	return h, err
+	return h, settings, err
+}
+
+// permitted refuses what opens the epoch where the book will: that would show only
+// when all of the log was folded. Where it cannot be told here, it shows then.
+func (r Restore) permitted(from archivedLog, ring *keyring.Ring, settings [][]byte, open *book.OpenEpoch) error {
+	digest, err := named(ring, digestKey)
+	if err != nil {
+		return err
+	}
+	defer clear(digest)
+	codec := commit.NewCodec(from.info.Book, from.verifier.Epoch, ring, digest)
+	s := ownStates{stream: open.Stream(), state: book.State{}}
+	for _, stored := range settings {
+		c, err := codec.Open(stored)
+		if err != nil || s.take(c) != nil {
+			return nil //nolint:nilerr // the book tells what is wrong, when it is opened
+		}
+	}
+	var refusal *domain.Refusal
+	_, err = rules.Decide(s, domain.Moment{Book: from.info.Book, Recorded: r.Clock.Now().UTC(), Principal: r.Principal}, open)
+	if errors.As(err, &refusal) {
+		return err
+	}
+	return nil
+}
+
+// ownStates is the states of a book of which only its own is known.
+type ownStates struct {
+	stream domain.StreamID
+	state  domain.State
+}
+
+func (s *ownStates) take(c commit.Commit) (err error) {
+	for _, e := range c.Events {
+		if e.Stream == s.stream {
+			if s.state, err = s.state.Evolve(e.Event); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// State implements domain.States.
+func (s ownStates) State(id domain.StreamID) (domain.State, error) {
+	if id == s.stream {
+		return s.state, nil
+	}
+	return nil, nil
+}
+
+// Find implements domain.States.
+func (ownStates) Find(domain.Reference) (domain.StreamID, bool, error) {
+	return domain.StreamID{}, false, nil
 }
 
 // agrees holds a head against the checkpoints of its size.

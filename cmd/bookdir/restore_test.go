@@ -195,6 +195,26 @@ func TestABookIsBroughtBack(t *testing.T) {
 	}
 }
 
+// TestWhoMayNotOpenAnEpoch: whoever may not is told before the log is folded, which in
+// a large book takes minutes.
+func TestWhoMayNotOpenAnEpoch(t *testing.T) {
+	a := newArchived(t)
+	a.enter(t, true, "Ada", "Bob")
+	opened := false
+	_, _, _, err := a.restore(t, func(r *Restore) {
+		r.Principal = "mallory"
+		elapsed := r.Clock.Elapsed
+		r.Clock.Elapsed = func() time.Duration { opened = true; return elapsed() } // which a writer asks
+	})
+	var refusal *domain.Refusal
+	if !errors.As(err, &refusal) || refusal.Code != "unknown-principal" || opened {
+		t.Errorf("%v; a writer was opened: %v", err, opened)
+	}
+	if _, _, _, err := a.restore(t, func(r *Restore) { r.Principal, r.ReadOnly = "mallory", true }); err != nil {
+		t.Errorf("a copy to be read only: %v", err)
+	}
+}
+
 func info(t *testing.T, dir string) Info {
 	t.Helper()
 	i, err := ReadInfo(dir)
