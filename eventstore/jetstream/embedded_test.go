@@ -364,8 +364,11 @@ func TestPreserveUnclean(t *testing.T) {
 	if path, err := jetstream.PreserveUnclean(dir, into); err != nil || path != "" {
 		t.Fatalf("after a clean stop: %q, %v", path, err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "running"), nil, 0o600); err != nil {
-		t.Fatal(err)
+	// The second is what a server leaves that is killed while it tries whether it can write.
+	for _, name := range []string{"running", filepath.Join("jetstream", "_test_717793605")} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	var paths []string
 	for range 5 {
@@ -390,6 +393,9 @@ func TestPreserveUnclean(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(copied, "msgs/1.blk")); err == nil {
 		t.Error("the oldest block was copied too")
+	}
+	if last, err := open(t, start(t, jetstream.Config{Dir: dir})).Last(within(t)); err != nil || last != 5 {
+		t.Errorf("started again the log ends at page %d: %v", last, err)
 	}
 }
 

@@ -202,6 +202,9 @@ func streamDirs(dir string) ([]string, error) {
 	}
 	var dirs []string
 	for _, entry := range entries {
+		if !entry.IsDir() {
+			continue // a server that was killed while it tried whether it can write left a file
+		}
 		streams := filepath.Join(accounts, entry.Name(), "streams")
 		names, err := os.ReadDir(streams)
 		if errors.Is(err, fs.ErrNotExist) {
