@@ -104,8 +104,9 @@ func balancesAt(ctx context.Context, tx Tx, some []somebody, day domain.Date) (m
 // anyLater reports whether anything is dated after a day: mostly the day is today,
 // and nothing is.
 func anyLater(ctx context.Context, tx Tx, day domain.Date) (later bool, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM entries WHERE date > $1)`, string(day)).Scan(&later)
-	return later, err
+	var last string // EXISTS could read all entries where there is none
+	err = tx.QueryRowContext(ctx, `SELECT coalesce(max(date), '') FROM entries`).Scan(&last)
+	return last > string(day), err
 }
 
 // postedSince sums what was posted after a day to customers' receivables, by how long
