@@ -408,3 +408,31 @@ func TestLogWentBack(t *testing.T) {
 	}
 	t.Fatal("follow ended without an error")
 }
+
+// TestAppendUnheard: while a cluster has no leader for the stream nobody hears a
+// page. It is no page then whose outcome is unclear, and it is published again.
+func TestAppendUnheard(t *testing.T) {
+	t.Parallel()
+	url := runServer(t, fastDir(t))
+	c := dial(t, url)
+	create(t, c)
+	s := open(t, c)
+	js, err := natsjs.New(connectPlain(t, url))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := js.DeleteStream(within(t), jetstream.StreamName(book)); err != nil {
+		t.Fatal(err)
+	}
+	appended := make(chan error, 1)
+	go func() { appended <- s.Append(within(t), 0, []byte("page")) }()
+	select {
+	case err := <-appended:
+		t.Fatalf("nobody heard the page, and Append gave up at once: %v", err)
+	case <-time.After(200 * time.Millisecond):
+	}
+	create(t, c)
+	if err := <-appended; err != nil {
+		t.Fatal(err)
+	}
+}

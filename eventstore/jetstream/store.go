@@ -24,6 +24,10 @@ const (
 
 	// appendTimeout applies where the caller's context has no deadline.
 	appendTimeout = 10 * time.Second
+	// unheard is how often a page is published again that nobody heard, which is
+	// known for certain, and unheardWait how long after.
+	unheard     = 40
+	unheardWait = 50 * time.Millisecond
 	// answerTimeout is how long a reader waits for the next message.
 	answerTimeout = 5 * time.Second
 
@@ -134,8 +138,9 @@ func (s *Store) waiting(ctx context.Context, l link) (context.Context, context.C
 	return ctx, func() { stopStore(); stopLink(); cancel(nil) }
 }
 
-// Append publishes a page behind the fence, once. Where the context has no
-// deadline the answer is awaited for ten seconds.
+// Append publishes a page behind the fence, once: again only while the server says
+// that nobody heard it, as between the leaders of a cluster. Where the context has
+// no deadline the answer is awaited for ten seconds.
 func (s *Store) Append(ctx context.Context, after uint64, body []byte) error {
 	if s.life.Err() != nil {
 		return fmt.Errorf("eventstore: append page: %w", eventstore.ErrClosed)
@@ -168,7 +173,7 @@ func (s *Store) publish(ctx context.Context, after uint64, body []byte) error {
 	}
 	ctx, cancel := s.waiting(ctx, l)
 	defer cancel()
-	ack, err := l.js.Publish(ctx, PagesSubject(s.book), body, jetstream.WithRetryAttempts(0),
+	ack, err := l.js.Publish(ctx, PagesSubject(s.book), body, jetstream.WithRetryAttempts(unheard), jetstream.WithRetryWait(unheardWait),
 		jetstream.WithExpectStream(s.stream), jetstream.WithExpectLastSequence(after))
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
