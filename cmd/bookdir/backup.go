@@ -29,6 +29,8 @@ var (
 	ErrRecipientsChanged = errors.New("bookdir: the archive was begun for other recipients")
 	// ErrTwin means that another copy of the book writes to the archive.
 	ErrTwin = errors.New("bookdir: the archive holds what is not in this book's log")
+	// ErrArchiveGone means that a place that was archived in holds nothing of it now.
+	ErrArchiveGone = errors.New("bookdir: nothing is left there of what was archived")
 )
 
 // Archive is where a book's archive is, who can read it, and how far it reaches.
@@ -196,6 +198,9 @@ func (r *backup) run(ctx context.Context, to page.Head, progress func(done, of u
 		r.archive.Origin = l.info.Origin
 		r.archive.Page, r.archive.Size, r.archive.Root, r.archive.Written = 0, 0, page.EmptyRoot, nil
 	}
+	if err := r.stands(ctx); err != nil {
+		return Archived{}, err
+	}
 	if !r.alone {
 		if err := r.resume(ctx, verifier); err != nil {
 			return Archived{}, err
@@ -230,9 +235,27 @@ func (r *backup) reached(h page.Head) error {
 	return r.archive.write(r.link.dir)
 }
 
+// stands sees that a place that was archived in still holds it. A folder whose disk
+// is not mounted looks like one that was never written to, and what was put there
+// would be lost together with the book, or out of sight once the disk is back.
+func (r *backup) stands(ctx context.Context) error {
+	if _, folder := r.writer.Place.(*archive.Folder); r.alone && !folder || r.archive.Written == nil {
+		return nil // a bucket is asked once, not before every page
+	}
+	_, err := r.writer.Book(ctx)
+	switch {
+	case errors.Is(err, archive.ErrNotFound):
+		return fmt.Errorf("%w: %s", ErrArchiveGone, r.writer.Place)
+	case errors.Is(err, archive.ErrDenied):
+		return nil // a place that can only be written to
+	}
+	return err
+}
+
 // resume looks for segments that go on from where the archive is known to reach:
 // those of a backup that was cut short, or of before the folder forgot. Anything
-// else there was written by another copy of the book.
+// else there was written by another copy of the book. Pages that the archive has
+// no more are to be written again, with all that follow.
 func (r *backup) resume(ctx context.Context, v *page.Verifier) error {
 	all, err := r.writer.Segments(ctx)
 	if errors.Is(err, archive.ErrDenied) {
@@ -242,6 +265,17 @@ func (r *backup) resume(ctx context.Context, v *page.Verifier) error {
 		return err
 	}
 	log := &Log{Info: r.link.info, Store: r.link.store, Verifier: v}
+	if _, has := archive.Cover(all, 1); has < r.archive.Page {
+		at := page.EmptyHead()
+		if has > 0 {
+			if at, err = log.Head(ctx, has); err != nil {
+				return err
+			}
+		}
+		if err := r.reached(at); err != nil {
+			return err
+		}
+	}
 	for _, s := range all {
 		if s.Last <= r.archive.Page {
 			continue

@@ -27,6 +27,7 @@ func (r *requiredArchive) Write(ctx context.Context, h page.Head) error {
 	return r.link.locked(func(b *backup) error {
 		at := b.archive.To + " " + r.link.info.Origin
 		b.alone = at == r.begun
+		r.begun = "" // after a failure all that is there is looked at
 		_, err := b.run(ctx, h, nil)
 		if err == nil {
 			r.begun = at

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -417,6 +418,71 @@ func TestABackupGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	sound(t, dir, o, a.receipts...)
+}
+
+// A folder whose disk is not mounted is empty, and no archive: nothing is written
+// there, and nothing is missing when the disk is back.
+func TestAnArchiveThatIsGone(t *testing.T) {
+	a := newArchived(t)
+	a.enter(t, true, "Ada")
+	away := a.to + ".away"
+	if err := errors.Join(os.Rename(a.to, away), os.Mkdir(a.to, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	a.enter(t, false, "Bob")
+	a.with(t, func(b *Book) {
+		if _, err := b.Backup(t.Context(), nil); !errors.Is(err, ErrArchiveGone) {
+			t.Errorf("backup into an empty folder: %v", err)
+		}
+		if err := b.RequireArchive(true); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if left, err := os.ReadDir(a.to); err != nil || len(left) > 0 {
+		t.Errorf("the empty folder holds %v, %v", left, err)
+	}
+	if err := errors.Join(os.Remove(a.to), os.Rename(away, a.to)); err != nil {
+		t.Fatal(err)
+	}
+	a.enter(t, false, "Eve") // its receipt waits for Bob's pages
+	dir, o, _, err := a.restore(t, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sound(t, dir, o, a.receipts...)
+}
+
+// Segments that were removed are written again, with all that follow.
+func TestAnArchiveThatLostSegments(t *testing.T) {
+	for _, which := range []string{"first", "last", "all"} {
+		t.Run(which, func(t *testing.T) {
+			a := newArchived(t)
+			for _, name := range []string{"Ada", "Bob", "Eve"} {
+				a.enter(t, true, name)
+			}
+			segments, err := filepath.Glob(filepath.Join(a.to, "*", "*", "*", "segments", "*"))
+			if err != nil || len(segments) < 3 {
+				t.Fatal(segments, err)
+			}
+			slices.Sort(segments)
+			gone := map[string][]string{"first": segments[:1], "last": segments[len(segments)-1:], "all": segments}[which]
+			for _, path := range gone {
+				if err := os.Remove(path); err != nil {
+					t.Fatal(err)
+				}
+			}
+			a.with(t, func(b *Book) {
+				if done := a.backup(t, b); done.Pages == 0 {
+					t.Error("nothing was written again")
+				}
+			})
+			dir, o, _, err := a.restore(t, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sound(t, dir, o, a.receipts...)
+		})
+	}
 }
 
 func TestAnErasureReachesTheArchive(t *testing.T) {

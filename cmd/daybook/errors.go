@@ -96,6 +96,7 @@ var known = []struct {
 	{bookdir.ErrNoArchive, "no-archive", "say where it is to be: daybook backup --to FOLDER --recipient age1…"},
 	{bookdir.ErrRecipientsChanged, "recipients-changed", "give another --to: everything is archived there anew for the recipients of now"},
 	{bookdir.ErrTwin, "archive-contradiction", "find the other copy of the book that writes there, and restore one of the two to go on under a name of its own"},
+	{bookdir.ErrArchiveGone, "archive-gone", "mount the disk that has the archive, or bring it back; if it is lost, begin another elsewhere: daybook backup --to PLACE"},
 	{bookdir.ErrNoLog, "archive-missing", "check --from and --origin; daybook backup list tells what is there"},
 	{bookdir.ErrSeveralLogs, "archive-ambiguous", "name one with --origin; daybook backup list tells what is there"},
 	{bookdir.ErrSound, "nothing-to-repair", "daybook verify checks the whole log"},

@@ -53,7 +53,8 @@ var (
 // a method names wraps ErrDenied or ErrUnreachable.
 type Place interface {
 	// Put writes an object that is not there, whole or not at all, and durably.
-	// ErrExists where there is one.
+	// ErrExists where there is one. A place may refuse what would be put where
+	// nothing was Replaced beside the object's folder: that is not where the log is.
 	Put(ctx context.Context, name string, content []byte) error
 	// Replace writes an object in the place of the one of that name, if there is
 	// one, and destroys that as far as the place lets it.

@@ -85,6 +85,14 @@ func newWriter(tb testing.TB) (Writer, Identities) {
 	return Writer{Log{place, origin}, Recipients{id.Recipient()}}, Identities{id}
 }
 
+// begin writes what comes before a log's pages.
+func begin(tb testing.TB, w Writer) {
+	tb.Helper()
+	if err := w.Public(tb.Context(), []byte("{}"), nil); err != nil {
+		tb.Fatal(err)
+	}
+}
+
 func open(t *testing.T, w Writer, ids Identities, l *testLog) *Reader {
 	t.Helper()
 	r, err := w.Open(t.Context(), ids, l.signer.Verifier())
@@ -117,6 +125,7 @@ func (l *testLog) whole(t *testing.T, r *Reader, first, last uint64) {
 func TestPagesComeBack(t *testing.T) {
 	l := newLog(t, 12, 1<<20)
 	w, ids := newWriter(t)
+	begin(t, w)
 	l.write(t, w, 0, 9)
 	l.write(t, w, 9, 12)
 	segments, err := w.Segments(t.Context())
@@ -152,6 +161,7 @@ func TestSegmentsThatOverlap(t *testing.T) {
 	l := newLog(t, pages, 8)
 	rapid.Check(t, func(rt *rapid.T) {
 		w, ids := newWriter(t)
+		begin(t, w)
 		has := [pages + 1]bool{}
 		for range rapid.IntRange(0, 6).Draw(rt, "runs") {
 			from := rapid.IntRange(0, pages-1).Draw(rt, "from")
@@ -188,6 +198,7 @@ func TestSegmentsThatOverlap(t *testing.T) {
 func TestALogThatIsShortIsNotArchived(t *testing.T) {
 	l := newLog(t, 3, 8)
 	w, _ := newWriter(t)
+	begin(t, w)
 	more := l.heads[3]
 	more.Page++
 	if err := w.Pages(t.Context(), l.store, l.signer.Verifier(), l.heads[0], more, nil, nil); err == nil {
@@ -214,7 +225,7 @@ func TestLogs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := w.Place.Put(t.Context(), "c.example/book", nil); err != nil { // no list of keys
+	if err := w.Place.Replace(t.Context(), "c.example/book", nil); err != nil { // no list of keys
 		t.Fatal(err)
 	}
 	if logs, err := Logs(t.Context(), w.Place); err != nil || !slices.Equal(logs, []string{"a.example/1/2", "b.example"}) {

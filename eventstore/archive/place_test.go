@@ -37,6 +37,21 @@ func TestARestOfAWriteIsNoObject(t *testing.T) {
 	}
 }
 
+// Segments go where their log is, and nowhere else: the disk may not be mounted.
+func TestAFolderThatIsElsewhere(t *testing.T) {
+	dir := t.TempDir()
+	f, err := archive.NewFolder(filepath.Join(dir, "place"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Put(t.Context(), "log/segments/1", []byte("x")); !errors.Is(err, archive.ErrUnreachable) {
+		t.Errorf("put where no log is: %v", err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("%v, %v", left, err)
+	}
+}
+
 func TestAFolderStaysInItself(t *testing.T) {
 	f, err := archive.NewFolder(t.TempDir())
 	if err != nil {

@@ -11,11 +11,15 @@ import (
 	"github.com/daybook-ledger/daybook/eventstore/archive"
 )
 
-// Place checks what every archive.Place must do. empty gives one that holds nothing.
+// Place checks what every archive.Place must do. empty gives one that holds nothing:
+// what is Put comes after something that was Replaced beside its folder, as of a log.
 func Place(t *testing.T, empty func(*testing.T) archive.Place) {
 	t.Helper()
 	t.Run("PutOnce", func(t *testing.T) {
 		p := empty(t)
+		if err := p.Replace(t.Context(), "a/book", nil); err != nil {
+			t.Fatal(err)
+		}
 		if err := p.Put(t.Context(), "a/b/1", []byte("one")); err != nil {
 			t.Fatal(err)
 		}
@@ -28,6 +32,9 @@ func Place(t *testing.T, empty func(*testing.T) archive.Place) {
 	})
 	t.Run("OneOfManyPuts", func(t *testing.T) {
 		p := empty(t)
+		if err := p.Replace(t.Context(), "book", nil); err != nil {
+			t.Fatal(err)
+		}
 		var wg sync.WaitGroup
 		errs := make([]error, 8)
 		for i := range errs {
@@ -66,7 +73,7 @@ func Place(t *testing.T, empty func(*testing.T) archive.Place) {
 			t.Errorf("an empty place: %q, %v", names, err)
 		}
 		for _, name := range []string{"d/2", "d/10", "d/deep/x", "dd/1", "top"} {
-			if err := p.Put(t.Context(), name, []byte(name)); err != nil {
+			if err := p.Replace(t.Context(), name, []byte(name)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -80,7 +87,7 @@ func Place(t *testing.T, empty func(*testing.T) archive.Place) {
 	})
 	t.Run("Remove", func(t *testing.T) {
 		p := empty(t)
-		if err := p.Put(t.Context(), "a/1", []byte("x")); err != nil {
+		if err := p.Replace(t.Context(), "a/1", []byte("x")); err != nil {
 			t.Fatal(err)
 		}
 		for range 2 {

@@ -17,12 +17,20 @@ import (
 	"github.com/daybook-ledger/daybook/testing/pgserver"
 )
 
-// commandAims are the least ratios of commands to plain publishes, and to raw
-// pages (0 for none), by callers.
-var commandAims = []struct {
+// commandAim is the least ratio of commands from so many callers to plain
+// publishes, and to raw pages, 0 for none.
+type commandAim struct {
 	callers    int
 	plain, raw float64
-}{{1, 0.75, 0.8}, {16, 5, 0.8}, {64, 14, 0.5}, {256, 25, 0}, {1024, 35, 0}}
+}
+
+var commandAims = []commandAim{{1, 0.75, 0.8}, {16, 5, 0.8}, {64, 14, 0.5}, {256, 25, 0}, {1024, 35, 0}}
+
+// taken is how commands stood beside plain publishes and raw pages.
+type taken struct {
+	Plain, Raw float64
+	Detail     string
+}
 
 // BenchmarkCommands issues three-line invoices, decided, sealed, flushed and
 // answered with a receipt, beside plain JetStream publishes of as many bytes,
@@ -32,31 +40,40 @@ func BenchmarkCommands(b *testing.B) {
 	for _, a := range commandAims {
 		b.Run(fmt.Sprintf("callers=%d", a.callers), func(b *testing.B) {
 			for b.Loop() {
-				var plain, raw []float64
-				var detail string
-				book := newBook(b)
-				for range rounds() {
-					commands := book.measure(b, a.callers)
-					size := commands.bytes / max(1, commands.n)
-					perPage := float64(commands.n) / float64(max(1, commands.flushes))
-					single := publish(b, a.callers, int(size))
-					pages := publish(b, 1, int(float64(size)*perPage))
-					plain = append(plain, commands.perSecond()/single.perSecond())
-					raw = append(raw, commands.perSecond()/(pages.perSecond()*perPage))
-					detail = fmt.Sprintf("%.0f beside %.0f a second; %d bytes, %.1f commands a flush", commands.perSecond(), single.perSecond(), size, perPage)
-				}
-				book.close(b)
-				report(b, line{
-					name: fmt.Sprintf("commands, %d at a time", a.callers), baseline: "a plain JetStream publish each", aim: a.plain,
-					value: median(plain), detail: detail,
-				})
-				if a.raw > 0 {
-					report(b, line{
-						name: fmt.Sprintf("commands, %d at a time, to the limit", a.callers), baseline: "publishes of the same pages", aim: a.raw, value: median(raw),
-					})
-				}
+				a.report(b, a.take(b), "")
 			}
 		})
+	}
+}
+
+// take measures in rounds.
+func (a commandAim) take(b *testing.B) taken {
+	b.Helper()
+	var plain, raw []float64
+	var t taken
+	book := newBook(b)
+	for range rounds() {
+		commands := book.measure(b, a.callers)
+		size := commands.bytes / max(1, commands.n)
+		perPage := float64(commands.n) / float64(max(1, commands.flushes))
+		single := publish(b, a.callers, int(size))
+		pages := publish(b, 1, int(float64(size)*perPage))
+		plain = append(plain, commands.perSecond()/single.perSecond())
+		raw = append(raw, commands.perSecond()/(pages.perSecond()*perPage))
+		t.Detail = fmt.Sprintf("%.0f beside %.0f a second; %d bytes, %.1f commands a flush", commands.perSecond(), single.perSecond(), size, perPage)
+	}
+	book.close(b)
+	t.Plain, t.Raw = median(plain), median(raw)
+	return t
+}
+
+// report reports what was taken, where.
+func (a commandAim) report(b *testing.B, t taken, where string) {
+	b.Helper()
+	name := fmt.Sprintf("commands, %d at a time", a.callers)
+	report(b, line{name: name + where, baseline: "a plain JetStream publish each", aim: a.plain, value: t.Plain, detail: t.Detail})
+	if a.raw > 0 {
+		report(b, line{name: name + ", to the limit" + where, baseline: "publishes of the same pages", aim: a.raw, value: t.Raw})
 	}
 }
 

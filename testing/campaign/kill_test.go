@@ -222,18 +222,7 @@ func TestRequired(t *testing.T) {
 		r.runs, r.faults = r.runs+1, r.faults+1
 		dir := newBook(t)
 		to := filepath.Join(t.TempDir(), "archive")
-		escrow, err := age.GenerateX25519Identity()
-		if err != nil {
-			t.Fatal(err)
-		}
-		backup(t, dir, to, escrow.Recipient().String())
-		b, err := bookdir.Open(t.Context(), dir, options(dir))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := errors.Join(b.RequireArchive(true), b.Close(context.Background())); err != nil {
-			t.Fatal(err)
-		}
+		escrow := requires(t, dir, to)
 		var h history
 		for range 1 + random.IntN(3) {
 			h.add(t, work(t, dir, h.open, time.Duration(random.IntN(80_000))*time.Microsecond))
@@ -246,6 +235,25 @@ func TestRequired(t *testing.T) {
 		h.judge(t, dir, &r)
 	}
 	tell(t, r)
+}
+
+// requires archives a book, whose receipts wait for that from now on, and gives the
+// identity that opens it.
+func requires(t *testing.T, dir, to string) *age.X25519Identity {
+	t.Helper()
+	escrow, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	backup(t, dir, to, escrow.Recipient().String())
+	b, err := bookdir.Open(t.Context(), dir, options(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(b.RequireArchive(true), b.Close(context.Background())); err != nil {
+		t.Fatal(err)
+	}
+	return escrow
 }
 
 func backup(t *testing.T, dir, to, recipient string) {

@@ -99,6 +99,46 @@ func (d *disk) cut(t *testing.T) {
 	}
 }
 
+// fill leaves no room on the disk, until empty gives it back.
+func (d *disk) fill(t *testing.T) (empty func()) {
+	t.Helper()
+	filler := filepath.Join(d.at, "filler")
+	f, err := os.Create(filler)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var at int64
+	for size := int64(256 << 20); size >= 1024; {
+		if err := syscall.Fallocate(int(f.Fd()), 0, at, size); err == nil {
+			at += size
+		} else if size /= 2; !errors.Is(err, syscall.ENOSPC) {
+			t.Fatal(err)
+		}
+	}
+	return func() {
+		t.Helper()
+		if err := errors.Join(f.Close(), os.Remove(filler)); err != nil {
+			t.Fatal(err)
+		}
+		gone, err := os.Open(d.at)
+		if err == nil {
+			err = errors.Join(gone.Sync(), gone.Close()) // else a disk that fails next has it again
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// abort lets the disk only be read until it is mounted again, as a file system does
+// that finds itself damaged.
+func (d *disk) abort(t *testing.T) {
+	t.Helper()
+	if out, err := exec.Command("mount", "-o", "remount,abort", d.at).CombinedOutput(); err != nil {
+		t.Fatalf("mount: %v: %s", err, out)
+	}
+}
+
 // TestACutIsOne: what was not flushed is gone after a cut, what was is not, and
 // nothing can be written once the power is gone.
 func TestACutIsOne(t *testing.T) {

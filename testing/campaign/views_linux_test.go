@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -142,19 +141,7 @@ func (v *beside) killed(t *testing.T, random *rand.Rand) {
 
 // full: the disk fills up, and there is room again later.
 func (v *beside) full(t *testing.T, random *rand.Rand) {
-	filler := filepath.Join(v.disk.at, "filler")
-	f, err := os.Create(filler)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var at int64
-	for size := int64(256 << 20); size >= 1024; {
-		if err := syscall.Fallocate(int(f.Fd()), 0, at, size); err == nil {
-			at += size
-		} else if size /= 2; !errors.Is(err, syscall.ENOSPC) {
-			t.Fatal(err)
-		}
-	}
+	empty := v.disk.fill(t)
 	before := len(v.said.text())
 	waits(t, v.said, before, "\nviews ")
 	t.Logf("the lists on a full disk say: %s", v.why(before))
@@ -164,28 +151,16 @@ func (v *beside) full(t *testing.T, random *rand.Rand) {
 	v.goOn(t)
 	time.Sleep(time.Duration(random.IntN(200)) * time.Millisecond)
 	v.goOn(t)
-	if err := errors.Join(f.Close(), os.Remove(filler)); err != nil {
-		t.Fatal(err)
-	}
-	gone, err := os.Open(v.disk.at)
-	if err == nil {
-		err = errors.Join(gone.Sync(), gone.Close()) // else a disk that fails next has it again
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	empty()
 	if bookdir.Full(v.dir) {
 		t.Error("there is room again, and it is not seen")
 	}
 }
 
-// readOnly: the disk can only be read from now on, as a file system does that finds
-// itself damaged; later it is mounted again.
+// readOnly: the disk can only be read from now on; later it is mounted again.
 func (v *beside) readOnly(t *testing.T, random *rand.Rand) {
 	before := len(v.said.text())
-	if out, err := exec.Command("mount", "-o", "remount,abort", v.disk.at).CombinedOutput(); err != nil {
-		t.Fatalf("mount: %v: %s", err, out)
-	}
+	v.disk.abort(t)
 	waits(t, v.said, before, "\nviews ")
 	t.Logf("the lists on a disk that can only be read say: %s", v.why(before))
 	v.goOn(t)
