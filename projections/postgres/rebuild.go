@@ -59,7 +59,10 @@ func (db *database) rebuild(ctx context.Context, o Options, r views.Rebuild) err
 }
 
 // lockRebuild makes this the one process that rebuilds, until unlock or the end
-// of its connection.
+// of its connection. On CockroachDB, which has no such locks, it locks a row. On
+// PostgreSQL that would leave a transaction open, and as long as there is one, nothing
+// in the whole server that was replaced since can be cleared away: each row that a
+// rebuild writes often would be looked for among all that it was before.
 func (db *database) lockRebuild(ctx context.Context) (unlock func(), err error) {
 	c, err := db.connect(ctx)
 	if err != nil {
@@ -71,21 +74,48 @@ func (db *database) lockRebuild(ctx context.Context) (unlock func(), err error) 
 		_ = release()
 		_ = c.Close(context.WithoutCancel(ctx))
 	}
-	tx, err := c.Begin(ctx)
-	if err == nil {
-		release = func() error { return tx.Rollback(context.WithoutCancel(ctx)) }
-		var book []byte
-		err = tx.QueryRow(ctx, `SELECT book FROM daybook.rebuilds WHERE book = $1 FOR UPDATE NOWAIT`, db.book[:]).Scan(&book)
-	}
-	var refused *pgconn.PgError
-	if errors.As(err, &refused) && refused.Code == lockNotAvailable {
-		err = projections.ErrBusy
+	if cockroach(c) {
+		release, err = db.lockRow(ctx, c)
+	} else {
+		release, err = db.lockName(ctx, c)
 	}
 	if err != nil {
 		unlock()
 		return nil, err
 	}
 	return unlock, nil
+}
+
+func (db *database) lockName(ctx context.Context, c *pgx.Conn) (release func() error, err error) {
+	var got bool
+	err = c.QueryRow(ctx, `SELECT pg_try_advisory_lock(hashtextextended($1, 0))`, "rebuild "+db.prefix()).Scan(&got)
+	if err == nil && !got {
+		err = projections.ErrBusy
+	}
+	return func() error {
+		_, err := c.Exec(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock_all()`)
+		return err
+	}, err
+}
+
+// rebuildRow locks the row that stands for a rebuild.
+const rebuildRow = `SELECT book FROM daybook.rebuilds WHERE book = $1 FOR UPDATE NOWAIT`
+
+// OnlyCockroach gives the statements that PostgreSQL is never sent.
+func OnlyCockroach() []string { return []string{rebuildRow} }
+
+func (db *database) lockRow(ctx context.Context, c *pgx.Conn) (release func() error, err error) {
+	tx, err := c.Begin(ctx)
+	if err != nil {
+		return func() error { return nil }, err
+	}
+	var book []byte
+	err = tx.QueryRow(ctx, rebuildRow, db.book[:]).Scan(&book)
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && refused.Code == lockNotAvailable {
+		err = projections.ErrBusy
+	}
+	return func() error { return tx.Rollback(context.WithoutCancel(ctx)) }, err
 }
 
 func (db *database) replace(ctx context.Context, c *pgx.Conn, o Options, r views.Rebuild) error {

@@ -226,7 +226,11 @@ func (f Filter) narrow(ctx context.Context, tx Tx, s shelf, o order) (few, none 
 	}
 	bare := Filter{Customer: f.Customer, From: f.From, To: f.To, Number: f.Number, Reference: f.Reference}
 	w := bare.where(s, o, true)
-	query := `SELECT count(*) FROM (SELECT 1 FROM documents` + w.String() + w.limit(narrow) + `) few`
+	by := ""
+	if f.Number == "" && f.Reference == "" {
+		by = ` ORDER BY date, seq` // else PostgreSQL may read the table, hoping for such dates anywhere in it
+	}
+	query := `SELECT count(*) FROM (SELECT 1 FROM documents` + w.String() + by + w.limit(narrow) + `) few`
 	var n int
 	err = tx.QueryRowContext(ctx, query, w.args...).Scan(&n)
 	return n < narrow, n == 0, err

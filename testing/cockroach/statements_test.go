@@ -121,7 +121,7 @@ func TestStatements(t *testing.T) {
 			all[statement] = true
 		}
 	}
-	for _, statement := range append(views.Definitions(), postgres.Shared()...) {
+	for _, statement := range slices.Concat(views.Definitions(), postgres.Shared(), postgres.OnlyCockroach()) {
 		all[strings.Join(strings.Fields(postgres.Definition(statement, true)), " ")] = true
 	}
 	for _, statement := range slices.Sorted(maps.Keys(all)) {
