@@ -15,6 +15,7 @@ import (
 
 	"github.com/daybook-ledger/daybook/projections"
 	"github.com/daybook-ledger/daybook/projections/postgres"
+	"github.com/daybook-ledger/daybook/projections/views"
 	"github.com/daybook-ledger/daybook/testing/given"
 	"github.com/daybook-ledger/daybook/testing/viewtest"
 )
@@ -307,5 +308,35 @@ func TestURLs(t *testing.T) {
 		if postgres.Password(c.url) != c.secret || postgres.Plain(c.url) != c.plain || postgres.Redacted(c.url) != c.shown {
 			t.Errorf("%s: password %v, plain %v, shown %q", c.url, postgres.Password(c.url), postgres.Plain(c.url), postgres.Redacted(c.url))
 		}
+	}
+}
+
+// TestRebuildHoldsNothing: between its writes a rebuild has no transaction open. One
+// that lasted as long would keep everything that is replaced meanwhile, in the whole
+// server.
+func TestRebuildHoldsNothing(t *testing.T) {
+	url := server(t).Database(t)
+	log := viewtest.NewLog(trade(t, 60), 4)
+	o := at(url, "open")
+	filled(t, o, log, 40)
+	db, err := raw(url, o.Book)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	looks, free := 0, false
+	err = postgres.Rebuild(context.Background(), o, views.Rebuild{Log: narrow(log.Source(), 1), Progress: func(projections.Progress) {
+		var open int
+		if err := db.QueryRow(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+			AND pid <> pg_backend_pid() AND (backend_xid IS NOT NULL OR backend_xmin IS NOT NULL)`).Scan(&open); err != nil {
+			t.Error(err)
+		}
+		looks, free = looks+1, free || open == 0
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if looks < 5 || !free {
+		t.Errorf("of %d times that a rebuild was looked at, it held a transaction open each time", looks)
 	}
 }
