@@ -239,7 +239,11 @@ func (r *backup) reached(h page.Head) error {
 // is not mounted looks like one that was never written to, and what was put there
 // would be lost together with the book, or out of sight once the disk is back.
 func (r *backup) stands(ctx context.Context) error {
-	if _, folder := r.writer.Place.(*archive.Folder); r.alone && !folder || r.archive.Written == nil {
+	if r.archive.Page == 0 {
+		r.archive.Written = nil
+		return r.writer.Begin(ctx)
+	}
+	if _, folder := r.writer.Place.(*archive.Folder); r.alone && !folder {
 		return nil // a bucket is asked once, not before every page
 	}
 	_, err := r.writer.Book(ctx)

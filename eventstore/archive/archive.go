@@ -52,9 +52,11 @@ var (
 // slashes. Implementations are safe for concurrent use. Every error but those that
 // a method names wraps ErrDenied or ErrUnreachable.
 type Place interface {
+	// Begin makes a folder and those above it. Objects can be written where that was
+	// done; it may be done again.
+	Begin(ctx context.Context, folder string) error
 	// Put writes an object that is not there, whole or not at all, and durably.
-	// ErrExists where there is one. A place may refuse what would be put where
-	// nothing was Replaced beside the object's folder: that is not where the log is.
+	// ErrExists where there is one.
 	Put(ctx context.Context, name string, content []byte) error
 	// Replace writes an object in the place of the one of that name, if there is
 	// one, and destroys that as far as the place lets it.

@@ -85,10 +85,10 @@ func newWriter(tb testing.TB) (Writer, Identities) {
 	return Writer{Log{place, origin}, Recipients{id.Recipient()}}, Identities{id}
 }
 
-// begin writes what comes before a log's pages.
+// begin makes the folder of a log.
 func begin(tb testing.TB, w Writer) {
 	tb.Helper()
-	if err := w.Public(tb.Context(), []byte("{}"), nil); err != nil {
+	if err := w.Begin(tb.Context()); err != nil {
 		tb.Fatal(err)
 	}
 }
@@ -221,10 +221,12 @@ func TestLogs(t *testing.T) {
 	}
 	for _, o := range []string{"a.example/1/2", "b.example"} {
 		one := Writer{Log{w.Place, o}, w.To}
+		begin(t, one)
 		if err := one.Public(t.Context(), []byte("{}"), []byte("keys")); err != nil {
 			t.Fatal(err)
 		}
 	}
+	begin(t, Writer{Log: Log{w.Place, "c.example"}})
 	if err := w.Place.Replace(t.Context(), "c.example/book", nil); err != nil { // no list of keys
 		t.Fatal(err)
 	}
@@ -267,6 +269,7 @@ func TestRecipients(t *testing.T) {
 
 func TestTheRingComesBack(t *testing.T) {
 	w, ids := newWriter(t)
+	begin(t, w)
 	c := keyring.Copy{File: bytes.Repeat([]byte{7}, 1100), Root: bytes.Repeat([]byte{9}, keyring.KeySize)}
 	if err := w.Ring(t.Context(), c); err != nil {
 		t.Fatal(err)
@@ -276,6 +279,7 @@ func TestTheRingComesBack(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	other := Log{w.Place, "example.com/other"}
+	begin(t, Writer{Log: other})
 	data, err := w.Place.Get(t.Context(), origin+"/ring.age")
 	if err != nil {
 		t.Fatal(err)

@@ -99,6 +99,9 @@ func NewBucket(text string, now func() time.Time) (*Bucket, error) {
 // String implements Place.
 func (b *Bucket) String() string { return b.text }
 
+// Begin implements Place: a bucket has no folders.
+func (b *Bucket) Begin(context.Context, string) error { return nil }
+
 func (b *Bucket) key(name string) string {
 	if b.prefix == "" {
 		return name

@@ -14,9 +14,7 @@ import (
 // Folder is a Place in a file system: another disk, or one of another machine.
 type Folder struct{ root string }
 
-// NewFolder names a folder. It need not be there: the first object that is Replaced
-// makes it. Put makes no more than the last folder of a name: where the disk went away
-// under a log's archive, nothing is put into what stands there in its place.
+// NewFolder names a folder. It need not be there: Begin makes it.
 func NewFolder(path string) (*Folder, error) {
 	root, err := filepath.Abs(path)
 	if err != nil {
@@ -44,9 +42,21 @@ func unreachable(err error) error {
 	return fmt.Errorf("%w: %w", ErrUnreachable, err)
 }
 
+// Begin implements Place.
+func (f *Folder) Begin(_ context.Context, folder string) error {
+	path, err := f.path(folder)
+	if err != nil {
+		return err
+	}
+	if err := f.makeFolder(path); err != nil {
+		return unreachable(err)
+	}
+	return nil
+}
+
 // Put implements Place.
 func (f *Folder) Put(_ context.Context, name string, content []byte) error {
-	return f.write(name, content, os.Mkdir, func(temporary, path string) error {
+	return f.write(name, content, func(temporary, path string) error {
 		// A link fails where there is a file; a rename would replace it.
 		err := os.Link(temporary, path)
 		if errors.Is(err, fs.ErrExist) {
@@ -68,7 +78,7 @@ func (f *Folder) Put(_ context.Context, name string, content []byte) error {
 // Replace implements Place. What stood there is overwritten before its room is
 // given back, for what that is worth on the disk below.
 func (f *Folder) Replace(_ context.Context, name string, content []byte) error {
-	return f.write(name, content, os.MkdirAll, func(temporary, path string) error {
+	return f.write(name, content, func(temporary, path string) error {
 		old, err := os.OpenFile(path, os.O_WRONLY, 0)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return unreachable(err)
@@ -97,15 +107,13 @@ func overwrite(old *os.File) error {
 	return nil
 }
 
-// write makes a flushed file beside its place, in a folder that it makes where there is
-// none, has it put there, and flushes the names.
-func (f *Folder) write(name string, content []byte, mkdir func(string, os.FileMode) error, place func(temporary, path string) error) (err error) {
+// write makes a flushed file beside its place, has it put there, and flushes the
+// names. It makes no folder: where the disk went away under a log's archive, nothing is
+// written to what stands there in its place.
+func (f *Folder) write(name string, content []byte, place func(temporary, path string) error) (err error) {
 	path, err := f.path(name)
 	if err != nil {
 		return err
-	}
-	if err := f.makeFolder(filepath.Dir(path), mkdir); err != nil {
-		return unreachable(err)
 	}
 	file, err := os.CreateTemp(filepath.Dir(path), ".new-*")
 	if err != nil {
@@ -130,11 +138,11 @@ func (f *Folder) write(name string, content []byte, mkdir func(string, os.FileMo
 }
 
 // makeFolder makes a folder, and makes its name and those above it durable.
-func (f *Folder) makeFolder(dir string, mkdir func(string, os.FileMode) error) error {
+func (f *Folder) makeFolder(dir string) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil
 	}
-	if err := mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
 	for ; len(dir) >= len(f.root); dir = filepath.Dir(dir) {

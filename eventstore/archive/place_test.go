@@ -47,6 +47,9 @@ func TestAFolderThatIsElsewhere(t *testing.T) {
 	if err := f.Put(t.Context(), "log/segments/1", []byte("x")); !errors.Is(err, archive.ErrUnreachable) {
 		t.Errorf("put where no log is: %v", err)
 	}
+	if err := f.Replace(t.Context(), "log/ring.age", []byte("x")); !errors.Is(err, archive.ErrUnreachable) {
+		t.Errorf("replaced where no log is: %v", err)
+	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("%v, %v", left, err)
 	}

@@ -20,6 +20,10 @@ type Writer struct {
 	To Recipients
 }
 
+// Begin makes room for a log's archive where there is none yet. Without it nothing can
+// be written there.
+func (w Writer) Begin(ctx context.Context) error { return w.Place.Begin(ctx, w.name(segments)) }
+
 // Public replaces what is in clear: what the book is, in a form of the caller's,
 // and the log's signed list of keys. It comes before the pages that a new key of
 // the list signs.

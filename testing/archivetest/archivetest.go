@@ -11,15 +11,21 @@ import (
 	"github.com/daybook-ledger/daybook/eventstore/archive"
 )
 
-// Place checks what every archive.Place must do. empty gives one that holds nothing:
-// what is Put comes after something that was Replaced beside its folder, as of a log.
-func Place(t *testing.T, empty func(*testing.T) archive.Place) {
+// Place checks what every archive.Place must do. nothing gives one that holds nothing.
+func Place(t *testing.T, nothing func(*testing.T) archive.Place) {
 	t.Helper()
+	empty := func(t *testing.T) archive.Place {
+		t.Helper()
+		p := nothing(t)
+		for _, folder := range []string{"", "a/b", "x", "a/b", ""} {
+			if err := p.Begin(t.Context(), folder); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return p
+	}
 	t.Run("PutOnce", func(t *testing.T) {
 		p := empty(t)
-		if err := p.Replace(t.Context(), "a/book", nil); err != nil {
-			t.Fatal(err)
-		}
 		if err := p.Put(t.Context(), "a/b/1", []byte("one")); err != nil {
 			t.Fatal(err)
 		}
@@ -32,9 +38,6 @@ func Place(t *testing.T, empty func(*testing.T) archive.Place) {
 	})
 	t.Run("OneOfManyPuts", func(t *testing.T) {
 		p := empty(t)
-		if err := p.Replace(t.Context(), "book", nil); err != nil {
-			t.Fatal(err)
-		}
 		var wg sync.WaitGroup
 		errs := make([]error, 8)
 		for i := range errs {
@@ -68,9 +71,14 @@ func Place(t *testing.T, empty func(*testing.T) archive.Place) {
 		}
 	})
 	t.Run("List", func(t *testing.T) {
-		p := empty(t)
+		p := nothing(t)
 		if names, err := p.List(t.Context(), ""); err != nil || len(names) != 0 {
 			t.Errorf("an empty place: %q, %v", names, err)
+		}
+		for _, folder := range []string{"d/deep", "dd"} {
+			if err := p.Begin(t.Context(), folder); err != nil {
+				t.Fatal(err)
+			}
 		}
 		for _, name := range []string{"d/2", "d/10", "d/deep/x", "dd/1", "top"} {
 			if err := p.Replace(t.Context(), name, []byte(name)); err != nil {

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -15,39 +16,63 @@ import (
 	"github.com/daybook-ledger/daybook/cmd/bookdir"
 )
 
-// BenchmarkGrowth looks at a book when it has a tenth of the commits that books have
-// that are read, all of them, and ten times as many: what a command costs, how long a
-// start takes, and how much memory is held then.
+// BenchmarkGrowth looks at books of a tenth of the commits that books have that are
+// read, of all of them, and of ten times as many: what a command costs, how long a
+// start takes, and how much memory is held then. The books take turns.
 func BenchmarkGrowth(b *testing.B) {
 	for b.Loop() {
-		book := newBook(b)
-		var before float64
-		for _, commits := range []uint64{size() / 10, size(), size() * 10} {
-			book.grow(b, commits, 64)
-			var all []float64
-			for range rounds() {
-				all = append(all, book.measure(b, 64).perSecond())
-			}
-			rate := median(all)
-			if before > 0 {
-				report(b, line{
-					name: fmt.Sprintf("commands in a book of %d commits", commits), baseline: "in one of a tenth", aim: 0.9, value: rate / before,
-					detail: fmt.Sprintf("%.0f beside %.0f a second, 64 at a time", rate, before),
-				})
-			}
-			before = rate
-			book.close(b)
-			book.start(b, commits)
+		sizes := []uint64{size() / 10, size(), size() * 10}
+		books := make([]*book, len(sizes))
+		for i, commits := range sizes {
+			books[i] = newBook(b)
+			books[i].grow(b, commits, 64)
+			books[i].close(b)
+			books[i].start(b, commits)
+			books[i].close(b)
 		}
-		h, err := book.Head()
+		for _, k := range books {
+			k.open(b)
+		}
+		rates := make([][]float64, len(sizes))
+		for range 2*rounds() + 1 {
+			for i, k := range books {
+				rates[i] = append(rates[i], k.some(b))
+			}
+		}
+		for i := 1; i < len(sizes); i++ {
+			var ratios []float64
+			for round, rate := range rates[i] {
+				ratios = append(ratios, rate/rates[i-1][round])
+			}
+			report(b, line{
+				name: fmt.Sprintf("commands in a book of %d commits", sizes[i]), baseline: "in one of a tenth", aim: 0.9, value: median(ratios),
+				detail: fmt.Sprintf("%.0f beside %.0f a second, 64 at a time", median(slices.Clone(rates[i])), median(slices.Clone(rates[i-1]))),
+			})
+		}
+		largest := books[len(books)-1]
+		h, err := largest.Head()
 		if err != nil {
 			b.Fatal(err)
 		}
-		proof, bytes := book.prove(b)
-		book.close(b)
+		proof, bytes := largest.prove(b)
+		for _, k := range books {
+			k.close(b)
+		}
 		report(b, line{name: fmt.Sprintf("proof of one invoice among %d commits", h.Size), aim: 20, most: true, unit: "ms", value: float64(proof.Microseconds()) / 1000})
 		report(b, line{name: "its size, without plain text", aim: 20, most: true, unit: "KB", value: float64(bytes) / 1000})
 	}
+}
+
+// some issues some invoices, so few that a small book stays small, and gives how many
+// a second that were.
+func (k *book) some(b *testing.B) float64 {
+	b.Helper()
+	const n = 4000
+	took, err := repeatTimes(64, n, k.issue)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return n / took.Seconds()
 }
 
 // start opens a book that was closed.

@@ -73,7 +73,10 @@ func (s *second) during(t *testing.T, random *rand.Rand, fault func(*testing.T))
 	before := s.said.text()
 	fault(t)
 	waits(t, s.said, len(s.said.text()), "\nreceipt ")
-	time.Sleep(100 * time.Millisecond) // who was refused just before may say so after
+	// Who was refused just before may say so after; all of them have receipts then.
+	for said := s.said.text(); strings.Count(s.said.text()[len(said):], "\nreceipt ") < 64; {
+		waits(t, s.said, len(s.said.text()), "\nreceipt ")
+	}
 	well := strings.LastIndexByte(s.said.text(), '\n') + 1
 	time.Sleep(time.Duration(random.IntN(100)) * time.Millisecond)
 	kill(child)
