@@ -190,6 +190,7 @@ var masks = []struct {
 	{regexp.MustCompile(`/\d+-[0-9a-f]{16}\b`), "EPOCH"},
 	{regexp.MustCompile(`\d+ pages|"pages": ?\d+`), "PAGES"}, // commands that come together share one
 	{regexp.MustCompile(`(in|took) [0-9.]+m?s`), "$1 TIME"},
+	{regexp.MustCompile(`[0-9]+s ago`), "SECONDS ago"},
 	{regexp.MustCompile(`(?m)^(\S+ +[a-z]+ +)20\d\d-\d\d-\d\d$`), "${1}DAY"}, // since when a role was granted
 	{regexp.MustCompile(`daybook \S+ \(go[0-9.]+\)`), "VERSION"},
 }
