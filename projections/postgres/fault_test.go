@@ -312,8 +312,7 @@ func TestURLs(t *testing.T) {
 }
 
 // TestRebuildHoldsNothing: between its writes a rebuild has no transaction open. One
-// that lasted as long would keep everything that is replaced meanwhile, in the whole
-// server.
+// that lasted as long would keep everything that is replaced meanwhile in the database.
 func TestRebuildHoldsNothing(t *testing.T) {
 	url := server(t).Database(t)
 	log := viewtest.NewLog(trade(t, 60), 4)

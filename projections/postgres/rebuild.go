@@ -61,7 +61,7 @@ func (db *database) rebuild(ctx context.Context, o Options, r views.Rebuild) err
 // lockRebuild makes this the one process that rebuilds, until unlock or the end
 // of its connection. On CockroachDB, which has no such locks, it locks a row. On
 // PostgreSQL that would leave a transaction open, and as long as there is one, nothing
-// in the whole server that was replaced since can be cleared away: each row that a
+// in the database that was replaced since can be cleared away: each row that a
 // rebuild writes often would be looked for among all that it was before.
 func (db *database) lockRebuild(ctx context.Context) (unlock func(), err error) {
 	c, err := db.connect(ctx)
