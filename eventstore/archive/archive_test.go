@@ -227,7 +227,7 @@ func TestLogs(t *testing.T) {
 		}
 	}
 	begin(t, Writer{Log: Log{w.Place, "c.example"}})
-	if err := w.Place.Replace(t.Context(), "c.example/book", nil); err != nil { // no list of keys
+	if err := w.Place.Put(t.Context(), "c.example/book", nil); err != nil { // no list of keys
 		t.Fatal(err)
 	}
 	if logs, err := Logs(t.Context(), w.Place); err != nil || !slices.Equal(logs, []string{"a.example/1/2", "b.example"}) {

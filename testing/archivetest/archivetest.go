@@ -81,7 +81,7 @@ func Place(t *testing.T, nothing func(*testing.T) archive.Place) {
 			}
 		}
 		for _, name := range []string{"d/2", "d/10", "d/deep/x", "dd/1", "top"} {
-			if err := p.Replace(t.Context(), name, []byte(name)); err != nil {
+			if err := p.Put(t.Context(), name, []byte(name)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -95,7 +95,7 @@ func Place(t *testing.T, nothing func(*testing.T) archive.Place) {
 	})
 	t.Run("Remove", func(t *testing.T) {
 		p := empty(t)
-		if err := p.Replace(t.Context(), "a/1", []byte("x")); err != nil {
+		if err := p.Put(t.Context(), "a/1", []byte("x")); err != nil {
 			t.Fatal(err)
 		}
 		for range 2 {
