@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -50,6 +51,14 @@ func (s *Store) read(ctx context.Context, next *uint64, last uint64, yield func(
 	defer r.end()
 	for first := *next; *next <= last; {
 		whole, err := r.batch(next, last, yield)
+		for tries := 0; errors.Is(err, nats.ErrNoResponders) && tries < unheard; tries++ {
+			select { // as between the leaders of a cluster
+			case <-time.After(unheardWait):
+			case <-r.ctx.Done():
+				return s.reason(ctx, unavailable(r.ctx, err))
+			}
+			whole, err = r.batch(next, last, yield)
+		}
 		if errors.Is(err, errStop) {
 			return err
 		}

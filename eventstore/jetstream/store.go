@@ -24,8 +24,8 @@ const (
 
 	// appendTimeout applies where the caller's context has no deadline.
 	appendTimeout = 10 * time.Second
-	// unheard is how often a page is published again that nobody heard, which is
-	// known for certain, and unheardWait how long after.
+	// unheard is how often what nobody heard, which is known for certain, is said
+	// again: a page, or a question for pages; and unheardWait how long after.
 	unheard     = 40
 	unheardWait = 50 * time.Millisecond
 	// answerTimeout is how long a reader waits for the next message.
