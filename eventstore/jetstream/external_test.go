@@ -409,9 +409,9 @@ func TestLogWentBack(t *testing.T) {
 	t.Fatal("follow ended without an error")
 }
 
-// TestAppendUnheard: while a cluster has no leader for the stream nobody hears a
-// page. It is no page then whose outcome is unclear, and it is published again.
-func TestAppendUnheard(t *testing.T) {
+// TestUnheard: while a cluster has no leader for the stream nobody hears a page, or a
+// question for one. That is no page whose outcome is unclear: both are said again.
+func TestUnheard(t *testing.T) {
 	t.Parallel()
 	url := runServer(t, fastDir(t))
 	c := dial(t, url)
@@ -424,15 +424,24 @@ func TestAppendUnheard(t *testing.T) {
 	if err := js.DeleteStream(within(t), jetstream.StreamName(book)); err != nil {
 		t.Fatal(err)
 	}
-	appended := make(chan error, 1)
-	go func() { appended <- s.Append(within(t), 0, []byte("page")) }()
+	said := make(chan error, 2)
+	go func() { said <- s.Append(within(t), 0, []byte("page")) }()
+	go func() {
+		for _, err := range s.Read(within(t), 1, 1) {
+			if err != nil {
+				said <- err
+				return
+			}
+		}
+		said <- nil
+	}()
 	select {
-	case err := <-appended:
-		t.Fatalf("nobody heard the page, and Append gave up at once: %v", err)
+	case err := <-said:
+		t.Fatalf("nobody heard a page, or a question for one, and it was given up at once: %v", err)
 	case <-time.After(200 * time.Millisecond):
 	}
 	create(t, c)
-	if err := <-appended; err != nil {
+	if err := errors.Join(<-said, <-said); err != nil {
 		t.Fatal(err)
 	}
 }
