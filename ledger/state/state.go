@@ -76,7 +76,7 @@ type File struct {
 	// transaction lasts from one Write to the next.
 	begun bool
 
-	writing sync.Mutex // guards writer, put, old and sum
+	writing sync.Mutex // guards writer, put, old and sum; who takes both takes it first
 	writer  *sqlite3.Conn
 	put     *sqlite3.Stmt
 	// old reads the row that a write replaces, and sum is that of all rows; nil where
@@ -344,10 +344,10 @@ func (f *File) putRow(name, value []byte) error {
 
 // Close releases the file, once whoever uses it is done.
 func (f *File) Close() error {
+	f.writing.Lock() // first, as Write does
+	defer f.writing.Unlock()
 	f.reading.Lock()
 	defer f.reading.Unlock()
-	f.writing.Lock()
-	defer f.writing.Unlock()
 	var errs []error
 	if f.reader != nil {
 		errs = append(errs, f.get.Close(), f.newest.Close(), f.reader.Close())

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
 	"pgregory.net/rapid"
@@ -272,6 +273,35 @@ func TestAnotherForm(t *testing.T) {
 		changed(t, path, fmt.Sprintf(`PRAGMA user_version = %d`, version))
 		if f, err := Open(path, key); !errors.Is(err, ErrDamaged) {
 			t.Errorf("version %d: %v, %v; want ErrDamaged", version, f, err)
+		}
+	}
+}
+
+// A file may be closed while it is written, as an erasure does: the close waits for
+// the write, and neither for the other.
+func TestCloseWhileWritten(t *testing.T) {
+	rows := make([]Row, 5000)
+	for i := range rows {
+		rows[i] = Row{fmt.Appendf(nil, "row %d", i), make([]byte, 100)}
+	}
+	for range 5 {
+		f, err := Open(filepath.Join(t.TempDir(), "state.db"), testKey(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		written, closed := make(chan error, 1), make(chan error, 1)
+		go func() { written <- f.Write(rows) }()
+		time.Sleep(2 * time.Millisecond) // in the middle of it
+		go func() { closed <- f.Close() }()
+		for _, ended := range []chan error{closed, written} {
+			select {
+			case err := <-ended:
+				if err != nil && !errors.Is(err, errClosed) {
+					t.Error(err)
+				}
+			case <-time.After(30 * time.Second):
+				t.Fatal("the close and the write wait for each other")
+			}
 		}
 	}
 }
