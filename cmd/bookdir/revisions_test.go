@@ -31,15 +31,15 @@ func TestRevisionsAgreeWithAMap(t *testing.T) {
 		}
 		for position := range uint64(rapid.IntRange(0, 60).Draw(t, "events")) {
 			stream := rapid.ByteRange(0, 4).Draw(t, "stream")
-			revision := last[stream] + 1
+			number := last[stream] + 1
 			if rapid.IntRange(0, 9).Draw(t, "wrong") == 0 {
-				revision = uint64(rapid.IntRange(1, 5).Draw(t, "revision"))
+				number = uint64(rapid.IntRange(1, 5).Draw(t, "revision"))
 			}
-			if revision != last[stream]+1 {
+			if number != last[stream]+1 {
 				want = append(want, position)
 			}
-			last[stream] = revision
-			if err := r.add([16]byte{stream}, revision, position, position/2); err != nil {
+			last[stream] = number
+			if err := r.add(revision{[16]byte{stream}, number}, position, position/2); err != nil {
 				t.Fatal(err)
 			}
 			if rapid.IntRange(0, 19).Draw(t, "interrupted") > 0 {

@@ -1,6 +1,7 @@
 package bookdir
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -263,7 +264,7 @@ type prepared struct {
 	err      *transparency.Failure
 	position uint64
 	recorded int64
-	events   []numbered
+	events   []revision
 	opened   *opened // with VerifyOptions.Deep
 }
 
@@ -362,9 +363,9 @@ func (h *headerCheck) prepare(position uint64, stored []byte) prepared {
 	if position > 0 && header.Epoch != h.epoch(position-1) && !opensEpoch(header) {
 		return prepared{err: &transparency.Failure{Code: CodeCommitPlace, What: fmt.Sprintf("the first commit of log epoch %d does not say which log it goes on from", header.Epoch)}}
 	}
-	p := prepared{position: position, recorded: header.Recorded, events: make([]numbered, len(header.Events))}
+	p := prepared{position: position, recorded: header.Recorded, events: make([]revision, len(header.Events))}
 	for i, e := range header.Events {
-		p.events[i] = numbered{stream: streamDigest(e.Stream), revision: e.Revision}
+		p.events[i] = revision{streamDigest(e.Stream), e.Revision}
 	}
 	return p
 }
@@ -384,7 +385,7 @@ func (h *headerCheck) forget() {
 func (h *headerCheck) check(p prepared, leaf transparency.Leaf) error {
 	h.events += uint64(len(p.events))
 	for _, e := range p.events {
-		if err := h.revisions.add(e.stream, e.revision, leaf.Position, leaf.Page); err != nil {
+		if err := h.revisions.add(e, leaf.Position, leaf.Page); err != nil {
 			return err
 		}
 	}
@@ -435,7 +436,8 @@ func (v *verification) keep(found func(transparency.Failure)) error {
 		return v.headers.revisions.check(nil, tell) // the folder may not be written
 	}
 	sum := sha256.New()
-	if err := v.headers.revisions.check(io.MultiWriter(base, sum), tell); err != nil || gaps > 0 {
+	w := bufio.NewWriterSize(io.MultiWriter(base, sum), 1<<16)
+	if err := errors.Join(v.headers.revisions.check(w, tell), w.Flush()); err != nil || gaps > 0 {
 		return errors.Join(err, base.Close(), os.Remove(path+".new"))
 	}
 	if v.last.Edge, err = v.edge.MarshalBinary(); err != nil {
