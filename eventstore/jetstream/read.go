@@ -22,20 +22,67 @@ const (
 	// batchQueue has room for a batch and its end, and for what is left of one
 	// that was given up.
 	batchQueue = 4 * batchPages
+	// A reader is handed aheadBytes and more at once, while aheadParts times as much
+	// waits for it: so the server is asked for the next batch before the reader has
+	// done with this one, and neither waits for the other.
+	aheadBytes = 1 << 20
+	aheadParts = 2
 )
 
 // errStop means that whoever receives the pages wants no more.
 var errStop = errors.New("stop")
 
-// Read yields pages by batched direct gets, in constant memory.
+// Read yields pages by batched direct gets, some ahead, in constant memory.
 func (s *Store) Read(ctx context.Context, first, last uint64) iter.Seq2[eventstore.Page, error] {
 	return func(yield func(eventstore.Page, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
 		next := max(first, 1)
-		err := s.read(ctx, &next, last, func(p eventstore.Page) bool { return yield(p, nil) })
-		if err != nil && !errors.Is(err, errStop) {
+		var err error // of reading, which has ended when parts is closed
+		parts := make(chan []eventstore.Page, aheadParts)
+		go func() {
+			defer close(parts)
+			err = s.readAhead(ctx, &next, last, parts)
+		}()
+		defer func() {
+			cancel()
+			for range parts { // until it has ended
+			}
+		}()
+		for part := range parts {
+			for _, p := range part {
+				if !yield(p, nil) {
+					return
+				}
+			}
+		}
+		if err != nil {
 			yield(eventstore.Page{}, fmt.Errorf("eventstore: read page %d: %w", next, err))
 		}
 	}
+}
+
+// readAhead reads the pages from *next to last, and hands them over in parts.
+func (s *Store) readAhead(ctx context.Context, next *uint64, last uint64, parts chan<- []eventstore.Page) error {
+	var part []eventstore.Page
+	size := 0
+	hand := func() bool {
+		select {
+		case parts <- part:
+			part, size = nil, 0
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	err := s.read(ctx, next, last, func(p eventstore.Page) bool {
+		part = append(part, p)
+		size += len(p.Body)
+		return size < aheadBytes || hand()
+	})
+	if len(part) > 0 && !hand() || errors.Is(err, errStop) {
+		return s.reason(ctx, ctx.Err())
+	}
+	return err
 }
 
 // read yields the pages from *next to last, and moves *next on. It is nil at
