@@ -1,26 +1,17 @@
 package bookdir
 
 import (
-	"bufio"
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
-	"golang.org/x/mod/sumdb/tlog"
-
-	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/eventstore/head"
 	"github.com/daybook-ledger/daybook/eventstore/page"
-	"github.com/daybook-ledger/daybook/eventstore/seal"
 	"github.com/daybook-ledger/daybook/eventstore/transparency"
 )
 
@@ -89,9 +80,6 @@ type Report struct {
 	// VerifyOptions.Deep.
 	Attested AttestedReport
 }
-
-// keepEvery is how often a verification remembers how far it has come.
-const keepEvery = 30 * time.Second
 
 // Verify checks the log, by the public keys alone: every page's form, signature
 // and place, every root; that the log has the remembered head, the heads that are
@@ -327,162 +315,6 @@ func (v *verification) proved(h page.Head, edge func() page.Edge) error {
 		return v.options.Deep.write(h.Size, nil)
 	}
 	return nil
-}
-
-// every is how often it is remembered how far the verification has come.
-func (v *verification) every() time.Duration {
-	if v.options.keepEvery > 0 {
-		return v.options.keepEvery
-	}
-	return keepEvery
-}
-
-// headerCheck checks the headers of commits, which are in clear.
-type headerCheck struct {
-	info      Info
-	epoch     func(position uint64) uint64
-	events    uint64
-	recorded  int64
-	revisions revisions
-}
-
-// prepare checks a header by itself.
-func (h *headerCheck) prepare(position uint64, stored []byte) prepared {
-	sealed, err := seal.Parse(stored)
-	switch {
-	case errors.Is(err, seal.ErrNewer):
-		return prepared{err: &transparency.Failure{Code: CodeCommitNewer, What: err.Error()}}
-	case err != nil:
-		return prepared{err: &transparency.Failure{Code: CodeCommitForm, What: err.Error()}}
-	}
-	header := sealed.Header
-	if header.Book != h.info.Book || header.Epoch != h.epoch(position) || header.Position != position {
-		return prepared{err: &transparency.Failure{Code: CodeCommitPlace, What: fmt.Sprintf("the commit says it is position %d of book %s, log epoch %d",
-			header.Position, header.Book, header.Epoch)}}
-	}
-	if position > 0 && header.Epoch != h.epoch(position-1) && !opensEpoch(header) {
-		return prepared{err: &transparency.Failure{Code: CodeCommitPlace, What: fmt.Sprintf("the first commit of log epoch %d does not say which log it goes on from", header.Epoch)}}
-	}
-	p := prepared{position: position, recorded: header.Recorded, events: make([]revision, len(header.Events))}
-	for i, e := range header.Events {
-		p.events[i] = revision{streamDigest(e.Stream), e.Revision}
-	}
-	return p
-}
-
-// opensEpoch reports whether a commit begins an epoch of the log.
-func opensEpoch(header seal.Header) bool {
-	return slices.ContainsFunc(header.Events, func(e seal.Event) bool { return e.Type == (*book.EpochOpened)(nil).EventType() })
-}
-
-// forget begins at the beginning after all.
-func (h *headerCheck) forget() {
-	h.revisions.close()
-	h.revisions, h.events, h.recorded = revisions{}, 0, 0
-}
-
-// check checks a header after those before it.
-func (h *headerCheck) check(p prepared, leaf transparency.Leaf) error {
-	h.events += uint64(len(p.events))
-	for _, e := range p.events {
-		if err := h.revisions.add(e, leaf.Position, leaf.Page); err != nil {
-			return err
-		}
-	}
-	if p.recorded < h.recorded {
-		return &transparency.Failure{Code: CodeCommitTime, What: "the commit was recorded before the one that stands before it"}
-	}
-	h.recorded = p.recorded
-	return nil
-}
-
-// verified is how far a verification came that found nothing: a convenience, in
-// clear, like what counts events. Whoever may write to the folder may write it:
-// only VerifyOptions.Resume believes it, and a deep one only where what it kept under
-// its key says the same.
-type verified struct {
-	Page     uint64    `json:"page"`
-	Size     uint64    `json:"size"`
-	Root     tlog.Hash `json:"root"`
-	Edge     []byte    `json:"edge"`
-	Events   uint64    `json:"events"`
-	Recorded int64     `json:"recorded"`
-	// Streams is the SHA-256 of the file with the last revision of each stream.
-	Streams []byte `json:"streams"`
-}
-
-func (v verified) head() page.Head { return page.Head{Page: v.Page, Size: v.Size, Root: v.Root} }
-
-func (l *Log) verifiedPath() string { return filepath.Join(l.link.dir, "verified") }
-
-// keep remembers how far the log is proved; found, unless nil, is told of gaps in
-// streams. Where nothing can be written the next verification begins earlier.
-func (v *verification) keep(found func(transparency.Failure)) error {
-	gaps := 0
-	tell := func(f transparency.Failure) {
-		if gaps++; found != nil && gaps <= 1000 {
-			found(f)
-		}
-	}
-	if v.last == nil {
-		if found == nil {
-			return nil
-		}
-		return v.headers.revisions.check(nil, tell)
-	}
-	path := v.log.verifiedPath() + ".streams"
-	base, err := os.OpenFile(path+".new", os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return v.headers.revisions.check(nil, tell) // the folder may not be written
-	}
-	sum := sha256.New()
-	w := bufio.NewWriterSize(io.MultiWriter(base, sum), 1<<16)
-	if err := errors.Join(v.headers.revisions.check(w, tell), w.Flush()); err != nil || gaps > 0 {
-		return errors.Join(err, base.Close(), os.Remove(path+".new"))
-	}
-	if v.last.Edge, err = v.edge.MarshalBinary(); err != nil {
-		return errors.Join(err, base.Close())
-	}
-	v.last.Streams = sum.Sum(nil)
-	data, err := json.Marshal(v.last)
-	if err != nil {
-		return errors.Join(err, base.Close())
-	}
-	if os.Rename(path+".new", path) == nil {
-		_ = writeDurably(v.log.verifiedPath(), append(data, '\n'), 0o600)
-	}
-	v.kept = time.Now()
-	if err := v.headers.revisions.rebase(base); err != nil || v.options.Deep == nil {
-		return err
-	}
-	return v.options.Deep.write(v.last.Size, v.last)
-}
-
-// resume gives where an earlier verification came, or the beginning of the log
-// where that is not wanted, not known, or after a head that is expected.
-func (v *verification) resume(expected []transparency.Expectation) (verified, page.Edge) {
-	var k verified
-	var edge page.Edge
-	data, err := os.ReadFile(v.log.verifiedPath())
-	if !v.options.Resume || err != nil || json.Unmarshal(data, &k) != nil || edge.UnmarshalBinary(k.Edge) != nil {
-		return verified{}, page.Edge{}
-	}
-	early := slices.ContainsFunc(expected, func(e transparency.Expectation) bool { return e.Page == 0 && e.Size < k.Size })
-	if early || edge.Check(k.head()) != nil || v.receipts.before(k.Size) {
-		return verified{}, page.Edge{}
-	}
-	base, err := os.Open(v.log.verifiedPath() + ".streams")
-	if err != nil {
-		return verified{}, page.Edge{}
-	}
-	sum := sha256.New()
-	if _, err := io.Copy(sum, base); err != nil || !slices.Equal(sum.Sum(nil), k.Streams) {
-		_ = base.Close()
-		return verified{}, page.Edge{}
-	}
-	v.headers.revisions.base = base
-	v.headers.events, v.headers.recorded = k.Events, k.Recorded
-	return k, edge
 }
 
 // remembered gives the remembered head, or what is wrong with it.
