@@ -70,10 +70,15 @@ func testManyPages(t *testing.T, h Harness) {
 	}
 }
 
+// Who stops reading is let go at once, also where a store has read ahead.
 func testReadStopped(t *testing.T, h Harness) {
-	fill(t, h.Store, 0, 10)
+	const small, large, size = 10, 24, 256 << 10
+	fill(t, h.Store, 0, small)
+	for n := uint64(small + 1); n <= small+large; n++ {
+		mustAppend(t, h.Store, n-1, body(n, size))
+	}
 	for range 50 {
-		for page, err := range h.Store.Read(background(t), 1, 10) {
+		for page, err := range h.Store.Read(background(t), 1, math.MaxUint64) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -82,7 +87,7 @@ func testReadStopped(t *testing.T, h Harness) {
 			}
 		}
 	}
-	wantPages(t, collect(t, h.Store, 1, 10), 1, 10)
+	wantPages(t, collect(t, h.Store, 1, small), 1, small)
 }
 
 func testReadCancelled(t *testing.T, h Harness) {
