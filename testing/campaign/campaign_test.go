@@ -29,6 +29,7 @@ import (
 	"github.com/daybook-ledger/daybook/cmd/bookdir"
 	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/domain/erasure"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
 	"github.com/daybook-ledger/daybook/eventstore/seal"
@@ -190,13 +191,40 @@ func newBookIn(t *testing.T, dir string, clock ledger.Clock) {
 	}
 }
 
-// command registers a customer, under an id that names both.
+// command is that of an id, which names it whole: to register a customer under it, or,
+// where erasing gave it, to erase that customer.
 func command(id uuid.UUID) ledger.Envelope {
-	return ledger.Envelope{ID: id, Principal: "owner", Command: &customer.Register{ID: id, Country: "GB", Personal: &customer.Profile{Name: "Ada " + id.String()}}}
+	e := ledger.Envelope{ID: id, Principal: "owner"}
+	if who, is := erases(id); is {
+		e.Command = &erasure.Erase{Customer: who, Scope: customer.All, Reason: "asked"}
+	} else {
+		e.Command = &customer.Register{ID: id, Country: "GB", Personal: &customer.Profile{Name: "Ada " + id.String()}}
+	}
+	return e
+}
+
+// registering is the id of a new registration.
+func registering() uuid.UUID {
+	id := uuid.Must(uuid.NewV7())
+	id[15] &^= 1
+	return id
+}
+
+// erasing is the id of the erasure of who was registered under one.
+func erasing(who uuid.UUID) uuid.UUID {
+	who[15] |= 1
+	return who
+}
+
+// erases tells whom a command of an id erases.
+func erases(id uuid.UUID) (who uuid.UUID, is bool) {
+	is = id[15]&1 == 1
+	id[15] &^= 1
+	return id, is
 }
 
 // child gives commands to a book from several goroutines until it is killed, and lets
-// the lists follow. It tells
+// the lists follow: registrations, and from time to time an erasure among them. It tells
 // each id before it gives the command, and each receipt once it has it, and why the
 // lists do not follow; ids that come on its stdin are given first.
 func child(dir string) {
@@ -214,7 +242,7 @@ func child(dir string) {
 			}
 		}
 		for {
-			ids <- uuid.Must(uuid.NewV7())
+			ids <- registering()
 		}
 	}()
 	var mu sync.Mutex
@@ -230,24 +258,48 @@ func child(dir string) {
 			time.Sleep(20 * time.Millisecond)
 		}
 	}()
+	give := func(id uuid.UUID) bool {
+		say("sent " + id.String() + "\n")
+		receipt, err := b.Do(context.Background(), command(id))
+		if err != nil {
+			say("refused " + id.String() + " " + strings.ReplaceAll(err.Error(), "\n", " ") + "\n")
+			return false
+		}
+		text, err := receipt.Marshal()
+		if err != nil {
+			panic(err)
+		}
+		say("receipt " + id.String() + " " + strconv.Quote(string(text)) + "\n")
+		return true
+	}
+	registered := make(chan uuid.UUID)
+	go func() {
+		for {
+			time.Sleep(rand.N(150 * time.Millisecond))
+			if !give(erasing(<-registered)) {
+				continue
+			}
+			// Lists that cannot be made anew now are when they are opened next.
+			_ = b.ForgetErased(context.Background(), nil)
+			time.Sleep(time.Second)
+		}
+	}()
 	between, _ := time.ParseDuration(os.Getenv(pace))
 	var wg sync.WaitGroup
 	for range 16 {
 		wg.Go(func() {
 			for id := range ids {
 				time.Sleep(between)
-				say("sent " + id.String() + "\n")
-				receipt, err := b.Do(context.Background(), command(id))
-				if err != nil {
-					say("refused " + id.String() + " " + strings.ReplaceAll(err.Error(), "\n", " ") + "\n")
+				if !give(id) {
 					time.Sleep(20 * time.Millisecond) // as whoever tries again would
 					continue
 				}
-				text, err := receipt.Marshal()
-				if err != nil {
-					panic(err)
+				if _, is := erases(id); !is {
+					select {
+					case registered <- id:
+					default:
+					}
 				}
-				say("receipt " + id.String() + " " + strconv.Quote(string(text)) + "\n")
 			}
 		})
 	}
@@ -353,6 +405,7 @@ func (h *history) judge(t *testing.T, dir string, r *row) {
 		r.lost++
 	}
 	seen := map[uuid.UUID]int{}
+	sealers := map[uuid.UUID][]keyring.KeyID{} // by customer
 	for p, err := range l.Store.Read(t.Context(), 1, 1<<62) {
 		if err != nil {
 			t.Fatal(err)
@@ -368,6 +421,9 @@ func (h *history) judge(t *testing.T, dir string, r *row) {
 			}
 			seen[sealed.Header.Command]++
 			h.recorded = append(h.recorded, sealed.Header.Recorded)
+			for _, s := range sealed.Header.Sections {
+				sealers[s.Subject] = append(sealers[s.Subject], s.Key)
+			}
 		}
 	}
 	if !slices.IsSorted(h.recorded) {
@@ -389,6 +445,43 @@ func (h *history) judge(t *testing.T, dir string, r *row) {
 		t.Fatal(err)
 	}
 	same(t, dir)
+	h.forgotten(t, dir, sealers)
+}
+
+// forgotten sees that whoever was erased is: every key that sealed what is personal of
+// them is destroyed, and the lists do not know them.
+func (h *history) forgotten(t *testing.T, dir string, sealers map[uuid.UUID][]keyring.KeyID) {
+	t.Helper()
+	b, err := bookdir.Open(t.Context(), dir, options(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close(context.Background())
+	v, err := b.OpenViews(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	n := 0
+	for id := range h.has {
+		who, is := erases(id)
+		if !is {
+			continue
+		}
+		n++
+		if len(sealers[who]) == 0 {
+			t.Errorf("nothing was ever sealed of customer %s", who)
+		}
+		for _, key := range sealers[who] {
+			if _, gone, err := b.Keys().Destroyed(key); err != nil || !gone {
+				t.Errorf("customer %s is erased, and key %d is there still (%v)", who, key, err)
+			}
+		}
+		if c, err := v.Customer(t.Context(), who); err != nil || !c.Erased || c.Name != "" {
+			t.Errorf("customer %s is erased, and the lists tell %+v (%v)", who, c, err)
+		}
+	}
+	t.Logf("%d erasures", n)
 }
 
 // same compares the views, as they came through everything, with those of a replay.

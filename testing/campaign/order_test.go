@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,23 +16,26 @@ import (
 	"github.com/daybook-ledger/daybook/cmd/bookdir"
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/customer"
+	"github.com/daybook-ledger/daybook/domain/erasure"
 	"github.com/daybook-ledger/daybook/ledger"
 )
 
-// asked is one call: to register a customer under a reference, or to find who has it.
+// asked is one call: to register a customer under a reference, to erase the one who was
+// found to have it, or, where neither is set, to find who has it.
 type asked struct {
-	reference string
-	register  uuid.UUID // uuid.Nil to find
+	reference       string
+	register, erase uuid.UUID
 }
 
 // answered is what came of it: who has the reference, uuid.Nil for nobody; for a
-// registration, whether it was taken.
+// registration and an erasure, whether it was taken.
 type answered struct {
 	who   uuid.UUID
 	taken bool
 }
 
-// references is a book as far as references go: each belongs to whoever had it first.
+// references is a book as far as references go: each belongs to whoever had it first,
+// until they are erased.
 var references = porcupine.Model{
 	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
 		by := map[string][]porcupine.Operation{}
@@ -49,6 +53,10 @@ var references = porcupine.Model{
 	Step: func(state, input, output any) (bool, any) {
 		has, in, out := state.(uuid.UUID), input.(asked), output.(answered)
 		switch {
+		case in.erase != uuid.Nil && in.erase == has:
+			return out.taken, uuid.Nil
+		case in.erase != uuid.Nil:
+			return !out.taken, has
 		case in.register == uuid.Nil:
 			return out.who == has, has
 		case has == uuid.Nil:
@@ -61,7 +69,7 @@ var references = porcupine.Model{
 }
 
 // TestOneSequence: what callers of several processes see of a book, who has which
-// reference, is what they would see if commands and questions came one after the other,
+// reference while customers are registered and erased, is what they would see if commands and questions came one after the other,
 // each between its asking and its answer (linearisability).
 func TestOneSequence(t *testing.T) {
 	random := seeded(t)
@@ -78,14 +86,19 @@ func TestOneSequence(t *testing.T) {
 	begun := time.Now()
 	var mu sync.Mutex
 	var history []porcupine.Operation
+	var erased atomic.Int32
 	var wg sync.WaitGroup
 	for client := range 8 {
 		mine := rand.New(rand.NewPCG(random.Uint64(), 2))
 		wg.Go(func() {
+			var found asked
 			for range 150 {
 				in := asked{reference: fmt.Sprint("R-", mine.IntN(60))}
-				if mine.IntN(3) == 0 {
+				switch {
+				case mine.IntN(3) == 0:
 					in.register = uuid.Must(uuid.NewV7())
+				case found.erase != uuid.Nil && mine.IntN(12) == 0:
+					in = found
 				}
 				o := porcupine.Operation{ClientId: client, Input: in, Call: time.Since(begun).Nanoseconds()}
 				out, err := ask(books[client%len(books)], in)
@@ -94,6 +107,12 @@ func TestOneSequence(t *testing.T) {
 					return
 				}
 				o.Output, o.Return = out, time.Since(begun).Nanoseconds()
+				if out.who != uuid.Nil {
+					found = asked{reference: in.reference, erase: out.who}
+				}
+				if out.taken && in.erase != uuid.Nil {
+					erased.Add(1)
+				}
 				mu.Lock()
 				history = append(history, o)
 				mu.Unlock()
@@ -105,6 +124,9 @@ func TestOneSequence(t *testing.T) {
 		if err := books[i].Close(context.Background()); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if erased.Load() == 0 {
+		t.Error("nobody was erased")
 	}
 	if result := porcupine.CheckOperationsTimeout(references, history, time.Minute); result != porcupine.Ok {
 		t.Errorf("a history of %d calls is no sequence: %s", len(history), result)
@@ -120,16 +142,20 @@ func TestOneSequence(t *testing.T) {
 }
 
 func ask(b *bookdir.Book, in asked) (answered, error) {
-	if in.register == uuid.Nil {
+	e := ledger.Envelope{ID: uuid.Must(uuid.NewV7()), Principal: "owner"}
+	switch {
+	case in.erase != uuid.Nil:
+		e.Command = &erasure.Erase{Customer: in.erase, Scope: customer.All, Reason: "asked"}
+	case in.register != uuid.Nil:
+		e.Command = &customer.Register{ID: in.register, Country: "GB", Personal: &customer.Profile{Name: "Ada", Reference: in.reference}}
+	default:
 		stream, found, err := b.Find(context.Background(), domain.Reference{Kind: domain.CustomerReference, Value: in.reference})
 		if !found {
 			stream.ID = uuid.Nil
 		}
 		return answered{who: stream.ID}, err
 	}
-	_, err := b.Do(context.Background(), ledger.Envelope{ID: uuid.Must(uuid.NewV7()), Principal: "owner", Command: &customer.Register{
-		ID: in.register, Country: "GB", Personal: &customer.Profile{Name: "Ada", Reference: in.reference},
-	}})
+	_, err := b.Do(context.Background(), e)
 	var refusal *domain.Refusal
 	if errors.As(err, &refusal) {
 		return answered{}, nil
