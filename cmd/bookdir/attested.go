@@ -63,7 +63,7 @@ func (d *Deep) heldAgainst(ctx context.Context, log projections.Source, progress
 		return r, nil, nil
 	}
 	slices.SortStableFunc(due, func(a, b attestation) int { return cmp.Compare(a.Size, b.Size) })
-	made, err := sqlite.NewScratch(ctx, d.dir, "")
+	made, err := sqlite.NewScratch(ctx, d.scratch.Dir, "")
 	if err != nil {
 		return r, nil, err
 	}

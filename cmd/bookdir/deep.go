@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/google/uuid"
@@ -39,7 +38,7 @@ type Deep struct {
 	link     *link
 	replayer *ledger.Replayer
 	file     *state.File
-	dir      string
+	scratch  *Scratch
 	failed   error
 	periods  *audit.Periods
 	// size is how many commits it was given, and broken tells that the states of the
@@ -81,15 +80,15 @@ func OpenDeep(dir string, o Options) (_ *Deep, err error) {
 	}
 	// The states of a replay are sealed like those of the writer, under a key that
 	// nobody keeps unless Keep is called.
-	if d.dir, err = os.MkdirTemp("", "daybook-replay-"); err != nil {
-		return nil, fmt.Errorf("bookdir: %w", err)
+	if d.scratch, err = NewScratch(""); err != nil {
+		return nil, err
 	}
 	key := make([]byte, keyring.KeySize)
 	if _, err := rand.Read(key); err != nil {
 		return nil, fmt.Errorf("bookdir: %w", err)
 	}
 	defer clear(key)
-	if d.file, err = state.Open(filepath.Join(d.dir, "states"), key); err != nil {
+	if d.file, err = state.Open(filepath.Join(d.scratch.Dir, "states"), key); err != nil {
 		return nil, err
 	}
 	d.replayer = ledger.NewReplayer(info.Book, d.file)
@@ -108,8 +107,8 @@ func (d *Deep) Close(ctx context.Context) error {
 	if d.unlock != nil {
 		d.unlock()
 	}
-	if d.dir != "" {
-		errs = append(errs, os.RemoveAll(d.dir))
+	if d.scratch != nil {
+		errs = append(errs, d.scratch.Remove())
 	}
 	return errors.Join(append(errs, d.link.close(ctx))...)
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -91,19 +90,16 @@ func (b *Book) attested(ctx context.Context) (_ views.Attestation, err error) {
 
 // try restores to a scratch folder, and holds what came of it against the book.
 func (b *Book) try(ctx context.Context, o DrillOptions, place archive.Place, want views.Attestation) (h page.Head, err error) {
-	scratch, err := os.MkdirTemp(o.Scratch, "daybook-drill-")
+	scratch, err := NewScratch(o.Scratch)
 	if err != nil {
-		return h, fmt.Errorf("bookdir: %w", err)
+		return h, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	key := make([]byte, keyring.KeySize)
-	defer clear(key)
-	_, _ = rand.Read(key) // it never fails
-	keyFile := filepath.Join(scratch, "key")
-	if err := os.WriteFile(keyFile, key, 0o600); err != nil {
-		return h, fmt.Errorf("bookdir: %w", err)
-	}
-	dir, root := filepath.Join(scratch, "book"), keyring.KeyFile(keyFile)
+	defer func() { err = errors.Join(err, scratch.Remove()) }()
+	// What is brought back has all keys of the book: what opens them is not written.
+	secret := make([]byte, keyring.KeySize)
+	defer clear(secret)
+	_, _ = rand.Read(secret) // it never fails
+	dir, root := filepath.Join(scratch.Dir, "book"), keyring.Passphrase(secret)
 	restored, err := Restore{
 		From: place, Origin: b.Info.Origin, Identities: o.Identities, Root: root, RingOptions: b.options.RingOptions,
 		UntilSize: want.Cursor.Size, ReadOnly: true, Clock: b.options.Clock, Log: b.options.Log, Progress: o.Progress,

@@ -3,9 +3,7 @@ package bookdir
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
-	"os"
 
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/ledger/commit"
@@ -18,23 +16,23 @@ import (
 // under a key that nobody keeps. What was erased since is erased in them too.
 type Recalled struct {
 	*views.Queries
-	views *sqlite.Scratch
-	dir   string
+	views   *sqlite.Scratch
+	scratch *Scratch
 }
 
 // Close removes the views.
-func (r *Recalled) Close() error { return errors.Join(r.views.Close(), os.RemoveAll(r.dir)) }
+func (r *Recalled) Close() error { return errors.Join(r.views.Close(), r.scratch.Remove()) }
 
 func newRecalled(ctx context.Context, until domain.Date) (*Recalled, error) {
-	dir, err := os.MkdirTemp("", "daybook-recall-")
+	scratch, err := NewScratch("")
 	if err != nil {
-		return nil, fmt.Errorf("bookdir: %w", err)
+		return nil, err
 	}
-	made, err := sqlite.NewScratch(ctx, dir, until)
+	made, err := sqlite.NewScratch(ctx, scratch.Dir, until)
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+		return nil, errors.Join(err, scratch.Remove())
 	}
-	return &Recalled{made.Queries, made, dir}, nil
+	return &Recalled{made.Queries, made, scratch}, nil
 }
 
 // Recall makes the views as they were at a moment, from the whole log up to there.

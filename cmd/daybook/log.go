@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/sumdb/tlog"
@@ -72,11 +73,12 @@ func (a *app) logServeCommand() *cobra.Command {
 checkpoint, until a signal ends it.`,
 		Args: cobra.NoArgs,
 		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, _ []string) error {
-			dir, err := os.MkdirTemp("", "daybook-tiles-")
+			scratch, err := bookdir.NewScratch("")
 			if err != nil {
 				return err
 			}
-			defer os.RemoveAll(dir)
+			defer scratch.Remove() //nolint:errcheck // the next process removes it
+			dir := filepath.Join(scratch.Dir, "log")
 			export, err := s.book.NewTileExport(dir)
 			if err != nil {
 				return err
