@@ -49,43 +49,63 @@ func serve(m *testing.M) int {
 		panic(err)
 	}
 	defer os.RemoveAll(dir)
-	for _, below := range []string{"buckets", "versions", "users"} {
-		if err := os.Mkdir(filepath.Join(dir, below), 0o700); err != nil {
-			panic(err)
-		}
-	}
 	program = filepath.Join(dir, "versitygw")
 	if out, err := exec.Command("go", "build", "-o", program, "github.com/versity/versitygw/cmd/versitygw").CombinedOutput(); err != nil {
 		panic(string(out))
 	}
-	port, err := freePort()
-	if err != nil {
-		panic(err)
-	}
-	endpoint = fmt.Sprintf("127.0.0.1:%d", port)
-	server := exec.Command(program, "--port", endpoint, "--access", key, "--secret", secret, "--iam-dir", filepath.Join(dir, "users"), "--quiet",
-		"posix", "--versioning-dir", filepath.Join(dir, "versions"), filepath.Join(dir, "buckets"))
-	server.Stdout, server.Stderr = os.Stderr, os.Stderr
-	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := server.Start(); err != nil {
-		panic(err)
-	}
-	defer func() { _ = server.Process.Kill(); _ = server.Wait() }()
 	_ = os.Setenv("AWS_ACCESS_KEY_ID", key)
 	_ = os.Setenv("AWS_SECRET_ACCESS_KEY", secret)
-	admin, err = minio.New(endpoint, &minio.Options{Creds: credentials.NewStaticV4(key, secret, ""), Region: "us-east-1"})
+	s, err := start(dir)
 	if err != nil {
 		panic(err)
 	}
-	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
-		if _, err := admin.ListBuckets(context.Background()); err == nil {
-			break
-		} else if time.Now().After(end) {
-			panic(err)
-		}
-	}
+	defer s.stop()
+	endpoint, admin = s.endpoint, s.admin
 	return m.Run()
 }
+
+// server is a running server.
+type server struct {
+	endpoint string
+	admin    *minio.Client
+	process  *exec.Cmd
+}
+
+// start starts a server that keeps everything below a folder, and waits until it
+// answers.
+func start(dir string) (*server, error) {
+	for _, below := range []string{"buckets", "versions", "users"} {
+		if err := os.Mkdir(filepath.Join(dir, below), 0o700); err != nil {
+			return nil, err
+		}
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	s := &server{endpoint: fmt.Sprintf("127.0.0.1:%d", port)}
+	s.process = exec.Command(program, "--port", s.endpoint, "--access", key, "--secret", secret, "--iam-dir", filepath.Join(dir, "users"), "--quiet",
+		"posix", "--versioning-dir", filepath.Join(dir, "versions"), filepath.Join(dir, "buckets"))
+	s.process.Stdout, s.process.Stderr = os.Stderr, os.Stderr
+	s.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := s.process.Start(); err != nil {
+		return nil, err
+	}
+	s.admin, err = minio.New(s.endpoint, &minio.Options{Creds: credentials.NewStaticV4(key, secret, ""), Region: "us-east-1"})
+	for end := time.Now().Add(time.Minute); err == nil; time.Sleep(20 * time.Millisecond) {
+		_, late := s.admin.ListBuckets(context.Background())
+		if late == nil {
+			return s, nil
+		}
+		if time.Now().After(end) {
+			err = late
+		}
+	}
+	s.stop()
+	return nil, err
+}
+
+func (s *server) stop() { _ = s.process.Process.Kill(); _ = s.process.Wait() }
 
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
