@@ -72,6 +72,9 @@ func (r Repair) Do(ctx context.Context, dir string) (done Repaired, err error) {
 	}
 	done.Info = info
 	fresh := filepath.Join(dir, "store.new")
+	if err := takeBack(dir, fresh); err != nil {
+		return done, err
+	}
 	if err := os.RemoveAll(fresh); err != nil { // of a repair that was cut short
 		return done, fmt.Errorf("bookdir: %w", err)
 	}
@@ -143,6 +146,34 @@ func exchange(dir, fresh, kept string) error {
 		return fmt.Errorf("bookdir: %w", err)
 	}
 	return errors.Join(syncDir(kept), syncDir(dir))
+}
+
+// takeBack puts the damaged log back, where a repair was cut short while it exchanged
+// the two: there may be pages in it that the archive lacks.
+func takeBack(dir, fresh string) error {
+	store := filepath.Join(dir, "store")
+	for _, path := range []struct {
+		name  string
+		there bool
+	}{{store, false}, {fresh, true}} {
+		if _, err := os.Lstat(path.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("bookdir: %w", err)
+		} else if (err == nil) != path.there {
+			return nil
+		}
+	}
+	newest := ""
+	for number := 1; ; number++ {
+		kept := filepath.Join(dir, "damaged", strconv.Itoa(number))
+		if _, err := os.Lstat(kept); err != nil {
+			break
+		}
+		newest = filepath.Join(kept, "opened")
+	}
+	if err := os.Rename(newest, store); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("bookdir: %w", err)
+	}
+	return syncDir(dir)
 }
 
 // loss tells what is known to have been acknowledged and is not there.
