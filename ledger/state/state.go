@@ -76,8 +76,9 @@ type File struct {
 	// transaction lasts from one Write to the next.
 	begun bool
 
-	writing sync.Mutex // guards writer, put, old and sum; who takes both takes it first
+	writing sync.Mutex // guards writer, put, old, sum and logged; who takes both takes it first
 	writer  *sqlite3.Conn
+	logged  int // pages in the write-ahead log
 	put     *sqlite3.Stmt
 	// old reads the row that a write replaces, and sum is that of all rows; nil where
 	// the file is not summed.
@@ -128,10 +129,11 @@ func open(path string, key []byte) (_ *File, err error) {
 		return nil, err
 	}
 	if err := f.writer.Exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;
-		PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 4000;
+		PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 0;
 		CREATE TABLE IF NOT EXISTS rows (name BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID`); err != nil {
 		return nil, err
 	}
+	f.writer.WALHook(func(_ *sqlite3.Conn, _ string, pages int) error { f.logged = pages; return nil })
 	if err := f.checkFormat(); err != nil {
 		return nil, err
 	}
@@ -234,11 +236,15 @@ func (f *File) findLast(first byte) error {
 	if err := f.newest.BindBlob(1, end); err != nil {
 		return err
 	}
-	f.last[first] = []byte{first} // less than any
+	last := []byte{first} // less than any
 	if f.newest.Step() && f.newest.ColumnRawBlob(0)[0] == first {
-		f.last[first] = f.newest.ColumnBlob(0, nil)
+		last = f.newest.ColumnBlob(0, nil)
 	}
-	return f.newest.Err()
+	if err := f.newest.Err(); err != nil {
+		return err
+	}
+	f.last[first] = last
+	return nil
 }
 
 // Write puts all rows in one transaction, the later of two with the same key
@@ -266,6 +272,7 @@ func (f *File) Write(rows []Row) (err error) {
 	defer func() {
 		txn.End(&err)
 		err = errors.Join(err, f.seen(named))
+		f.checkpoint()
 	}()
 	// In the order of their names rows meet each page of the file once.
 	named = make([]Row, len(rows))
@@ -329,6 +336,23 @@ func (f *File) seen(written []Row) error {
 		return fmt.Errorf("state: write: %w", classify(err))
 	}
 	return nil
+}
+
+// maxLogged is how many pages the write-ahead log holds before they are moved to the
+// file; a page has 4 KiB.
+const maxLogged = 4000
+
+// checkpoint moves what the write-ahead log holds to the file, once that is much. The
+// reader begins anew after that, and reads the file alone: so the next write begins the
+// log from its start, which as long as there are readers of it grows. What was written
+// is written: where this fails the next write tries it again.
+func (f *File) checkpoint() {
+	if f.logged < maxLogged {
+		return
+	}
+	if _, _, err := f.writer.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE); err == nil {
+		_ = f.seen(nil) // a reader that could not end is one of those that are waited for
+	}
 }
 
 func (f *File) putRow(name, value []byte) error {

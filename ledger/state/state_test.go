@@ -2,12 +2,14 @@ package state
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -303,5 +305,77 @@ func TestCloseWhileWritten(t *testing.T) {
 				t.Fatal("the close and the write wait for each other")
 			}
 		}
+	}
+}
+
+// However long a file is read and written, its write-ahead log stays small.
+func TestTheLogStaysSmall(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state")
+	f, err := Open(path, make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	ended := make(chan struct{})
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		for {
+			select {
+			case <-ended:
+				return
+			default:
+				if _, _, err := f.Get(append([]byte("s"), testKey(t)...)); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+	defer func() { close(ended); reading.Wait() }()
+	for range 60 {
+		rows := make([]Row, 200)
+		for i := range rows {
+			rows[i] = Row{append([]byte("s"), testKey(t)...), make([]byte, 400)}
+		}
+		if err := f.Write(rows); err != nil {
+			t.Fatal(err)
+		}
+	}
+	log, err := os.Stat(path + "-wal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if most := int64(2 * maxLogged * 4096); log.Size() > most {
+		t.Errorf("the write-ahead log has %d bytes, more than %d", log.Size(), most)
+	}
+}
+
+// A question that could not be answered leaves nothing behind that answers the next.
+func TestAfterAFailedRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state")
+	key := []byte("c0123456789abcdef")
+	f, err := Open(path, make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(f.Write([]Row{{key, []byte("value")}}), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if f, err = Open(path, make([]byte, 32)); err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.reader.Exec("BEGIN"); err != nil {
+		t.Fatal(err)
+	}
+	f.begun = true
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	before := f.reader.SetInterrupt(ended)
+	if _, _, err := f.Get(key); err == nil {
+		t.Error("a reader that was interrupted answered")
+	}
+	f.reader.SetInterrupt(before)
+	if value, found, err := f.Get(key); err != nil || !found || string(value) != "value" {
+		t.Errorf("asked again: %q, %t, %v", value, found, err)
 	}
 }
