@@ -83,6 +83,10 @@ func (d *delay) late() {
 		for _, r := range e.refused {
 			nothing(r.request)
 		}
+		e.refused = nil // or they would be decided again where the commit is dropped
+	}
+	for _, e := range w.erasing {
+		e.request.finishAll(answer{err: unknownBehind(w.behind)})
 	}
 	for _, r := range w.redo {
 		switch {

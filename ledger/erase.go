@@ -4,19 +4,23 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/daybook-ledger/daybook/domain/customer"
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
-	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/ledger/commit"
 )
 
 // An erasure is entered like any command. Once it is durable and remembered its
 // keys are destroyed in the ring, and the state file is made anew, under a new
-// key, from the log as it can be read now; only then is it answered. A process
-// that dies on the way leaves the rest to the next start, which comes to the
-// same point for every erasure that the log holds.
+// key, from the log as it can be read now (renew.go); only then is it answered.
+// A process that dies on the way leaves the rest to the next start, which comes to
+// the same point for every erasure that the log holds.
+
+// erasing is a durable erasure whose keys are destroyed, or are about to be.
+type erasing struct {
+	request *request
+	answer  answer // once the states do not know of it any more
+}
 
 // erases reports whether a commit erases anything.
 func (e *entry) erases() bool {
@@ -37,10 +41,13 @@ func placed(updates []update, number uint64) []update {
 	return updates
 }
 
-// erase destroys what durable commits erase. The writer is stalled.
-func (w *Writer) erase(erasing []*entry) error {
-	w.erased += len(erasing)
-	for _, e := range erasing {
+// erase destroys what durable commits erase, and has the states made anew.
+func (w *Writer) erase(erases []*entry) error {
+	if len(erases) == 0 {
+		return nil
+	}
+	w.erased += len(erases)
+	for _, e := range erases {
 		for _, u := range e.updates {
 			row, is := u.value.(erasureRow)
 			if !is {
@@ -52,7 +59,7 @@ func (w *Writer) erase(erasing []*entry) error {
 		}
 	}
 	w.at("destroyed")
-	return w.renew(w.unsettled)
+	return w.renew()
 }
 
 // destroy destroys the keys of an erasure that the log holds, those that are not
@@ -108,7 +115,7 @@ func (w *Writer) finishErasures(ctx context.Context) error {
 	if uint32(w.StateKey) > newest {
 		return nil // the state file was begun after all that
 	}
-	return w.renew(ctx)
+	return w.renewNow(ctx)
 }
 
 // erasures gives all erasures that the log holds. The mutex is held.
@@ -129,67 +136,4 @@ func (w *Writer) erasures() ([]erasureRow, error) {
 		rows[n] = row.(erasureRow)
 	}
 	return rows, nil
-}
-
-// renew makes the state file anew, under a new key: with the old one goes what
-// it held of whom the log does not know any more. Meanwhile the writer is
-// stalled; what was decided and is not durable is decided again.
-func (w *Writer) renew(ctx context.Context) error {
-	w.mu.Lock()
-	w.stalled = true
-	w.drop()
-	file, key, err := w.Renew()
-	if err == nil {
-		w.State, w.StateKey, w.writes, w.condemned = file, key, nil, false
-		w.over = newOverlay(file, w.CacheRows)
-	}
-	w.changed.Broadcast()
-	w.mu.Unlock()
-	if err != nil {
-		return fmt.Errorf("ledger: make the state file anew: %w", err)
-	}
-	w.at("renewing")
-	if err := w.refold(ctx); err != nil {
-		return err
-	}
-	w.at("renewed")
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.stalled = false
-	w.changed.Broadcast()
-	return nil
-}
-
-// refold folds the log to w.head into the empty state file.
-func (w *Writer) refold(ctx context.Context) error {
-	chain, err := page.NewChain(w.Signer.Verifier(), page.EmptyHead(), page.Edge{})
-	if err != nil {
-		return err
-	}
-	var recorded time.Time
-	for p, err := range commit.Replay(ctx, w.Store, chain, w.Codec, w.head.Page) {
-		if err != nil {
-			return err
-		}
-		for _, c := range p.Commits {
-			recorded = c.Recorded
-		}
-		w.mu.Lock()
-		writes, err := w.foldCommits(ctx, p)
-		if err == nil {
-			w.writes = append(w.writes, append(writes, write{cursor: w.cursorAt(p.Head, recorded)})...)
-			w.changed.Broadcast()
-		}
-		w.mu.Unlock()
-		if err != nil {
-			return err
-		}
-	}
-	if ctx.Err() != nil {
-		return errStopped
-	}
-	if chain.Head() != w.head {
-		return fmt.Errorf("%w: its pages to %d lead to another tree head", ErrContradiction, w.head.Page)
-	}
-	return nil
 }

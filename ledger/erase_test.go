@@ -272,31 +272,6 @@ func TestEraseAmongOthers(t *testing.T) {
 	w.verify(&h, "a")
 }
 
-// Another writer that reads an erasure from the log forgets as well.
-func TestAnotherWriterErases(t *testing.T) {
-	w := newWorld(t)
-	w.init("b")
-	a := w.mustOpen("a", w.store)
-	w.begin(a)
-	w.do(a, old("bob")...)
-	b := w.mustOpen("b", w.store)
-	key, err := w.ring.Named("state/a")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.do(b, eraseCommand("bob", customer.All))
-	w.do(a, given.Register("eve")) // finds the fence, and reads what b wrote
-	if _, err := w.ring.Key(key); !errors.Is(err, keyring.ErrDestroyed) {
-		t.Errorf("the key of the state file that knew of bob: %v", err)
-	}
-	w.do(a, given.Register("zoe"))
-	a.close(t)
-	b.close(t)
-	if person, draft := w.customerState("a", "bob"); person.Profile != nil || draft.Text != nil {
-		t.Errorf("the state has %+v, %+v", person, draft)
-	}
-}
-
 // With a copy of the ring from before, the erased is erased again at the start.
 func TestARingFromBefore(t *testing.T) {
 	w := newWorld(t)
@@ -417,7 +392,7 @@ func TestRotatedDataKeys(t *testing.T) {
 	}
 }
 
-var erasureSteps = []string{"decided", "publish", "acknowledged", "remembered", "destroyed", "renewing", "renewed"}
+var erasureSteps = []string{"decided", "publish", "acknowledged", "remembered", "destroyed", "renewing", "remade", "renewed"}
 
 // TestErasedChild is the process that TestKilledWhileErasing kills.
 func TestErasedChild(t *testing.T) {

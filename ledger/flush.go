@@ -33,7 +33,11 @@ func (w *Writer) seal() {
 func (w *Writer) flush() {
 	for {
 		batch, err := w.gather()
-		if err == nil {
+		switch {
+		case err != nil:
+		case batch == nil:
+			err = w.replaceStates()
+		default:
 			err = w.publish(batch)
 		}
 		if errors.Is(err, errStopped) {
@@ -48,11 +52,16 @@ func (w *Writer) flush() {
 }
 
 // gather waits for a sealed commit and gives it with the sealed ones that follow
-// it, as many as a page should take.
+// it, as many as a page should take; or nothing, where states that were made anew are
+// ready to take the place of others.
 func (w *Writer) gather() ([]*entry, error) {
 	w.mu.Lock()
-	for len(w.pending) == 0 && w.unsettled.Err() == nil {
+	for len(w.pending) == 0 && !w.renewed() && w.unsettled.Err() == nil {
 		w.changed.Wait()
+	}
+	if w.renewed() {
+		w.mu.Unlock()
+		return nil, nil
 	}
 	if len(w.pending) == 0 {
 		w.mu.Unlock()
@@ -371,7 +380,7 @@ func (w *Writer) remember() error {
 }
 
 // acknowledge remembers the page, and answers its commands. One that erases is
-// answered when what it erases is gone.
+// answered when what it erases is gone from the states too.
 func (w *Writer) acknowledge(batch []*entry, number uint64) error {
 	if err := w.remember(); err != nil {
 		return err
@@ -381,28 +390,12 @@ func (w *Writer) acknowledge(batch []*entry, number uint64) error {
 	if err != nil {
 		return err
 	}
-	erasing := w.settled(batch, number, checkpoint)
-	if len(erasing) == 0 {
-		return nil
-	}
-	err = w.erase(erasing)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.erasing = false
-	w.changed.Broadcast()
-	for _, e := range erasing {
-		if err != nil {
-			e.request.giveUp(err)
-			continue
-		}
-		w.end(e.request, answer{row: rowOf(e.commit), size: w.head.Size, checkpoint: checkpoint})
-	}
-	return err
+	return w.erase(w.settled(batch, number, checkpoint))
 }
 
 // settled makes a page's commits durable, and answers its commands but those
 // that erase, which it gives.
-func (w *Writer) settled(batch []*entry, number uint64, checkpoint []byte) (erasing []*entry) {
+func (w *Writer) settled(batch []*entry, number uint64, checkpoint []byte) (erases []*entry) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.pending = w.pending[len(batch):]
@@ -414,11 +407,11 @@ func (w *Writer) settled(batch []*entry, number uint64, checkpoint []byte) (eras
 		w.over.acknowledged(e.commit.Position, e.updates)
 		w.durable = e.commit.Recorded
 		w.uses(e.commit)
+		answered := answer{row: row, size: w.head.Size, checkpoint: checkpoint}
 		if e.erases() {
-			erasing = append(erasing, e)
-			w.stalled, w.erasing = true, true // until it is gone
+			erases, w.erasing = append(erases, e), append(w.erasing, erasing{e.request, answered})
 		} else {
-			w.end(e.request, answer{row: row, size: w.head.Size, checkpoint: checkpoint})
+			w.end(e.request, answered)
 		}
 		for _, r := range e.refused {
 			w.end(r.request, answer{err: r.refusal})
@@ -427,7 +420,7 @@ func (w *Writer) settled(batch []*entry, number uint64, checkpoint []byte) (eras
 	}
 	w.writes = append(w.writes, write{cursor: w.cursor()})
 	w.changed.Broadcast()
-	return erasing
+	return erases
 }
 
 func (w *Writer) setUnclear(err error) {

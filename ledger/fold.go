@@ -51,6 +51,9 @@ func (f *folder) event(id domain.StreamID, e domain.Event) (uint64, error) {
 			return 0, err
 		}
 	}
+	if err := f.forget(id, e, row.State); err != nil {
+		return 0, err
+	}
 	if row.State, err = row.State.Evolve(e); err != nil {
 		return 0, fmt.Errorf("ledger: %s after revision %d of %s: %w", e.EventType(), row.Revision, id, err)
 	}
@@ -65,6 +68,20 @@ func (f *folder) event(id domain.StreamID, e domain.Event) (uint64, error) {
 		}
 	}
 	return row.Revision, nil
+}
+
+// forget takes from a customer who is erased the reference that they had before.
+func (f *folder) forget(id domain.StreamID, e domain.Event, before domain.State) error {
+	person, is := before.(customer.State)
+	if _, erases := e.(*customer.KeyDestroyed); !erases || !is || person.Profile == nil || person.Profile.Reference == "" {
+		return nil
+	}
+	key := referenceKey(domain.Reference{Kind: domain.CustomerReference, Value: person.Profile.Reference})
+	holder, err := f.over.get(key)
+	if err == nil && holder == referenceRow(id) {
+		f.set(key, referenceRow{})
+	}
+	return err
 }
 
 // follow folds what follows from an event in other streams, which have no

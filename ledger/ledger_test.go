@@ -156,6 +156,36 @@ func (w *world) openState(disk string) (*state.File, keyring.KeyID, error) {
 	return file, id, err
 }
 
+// renew begins another state file of a disk.
+func (w *world) renew(disk string, o *writer) (ledger.Renewed, error) {
+	path := w.path("state-" + disk)
+	id, err := w.ring.New(keyring.State)
+	if err != nil {
+		return ledger.Renewed{}, err
+	}
+	key, err := w.ring.Key(id)
+	if err != nil {
+		return ledger.Renewed{}, err
+	}
+	if err := state.Remove(path + ".new"); err != nil {
+		return ledger.Renewed{}, err
+	}
+	file, err := state.Open(path+".new", key)
+	return ledger.Renewed{
+		File: file, Key: id,
+		Replace: func() (*state.File, error) {
+			old, err := w.ring.Named("state/" + disk)
+			err = errors.Join(err, file.Close(), o.state.Close(), w.ring.Destroy(old), state.Remove(path), os.Rename(path+".new", path), w.ring.SetNamed("state/"+disk, id))
+			if err != nil {
+				return nil, err
+			}
+			o.state, _, err = w.openState(disk)
+			return o.state, err
+		},
+		Discard: func() error { return errors.Join(file.Close(), state.Remove(path+".new"), w.ring.Destroy(id)) },
+	}, err
+}
+
 // open starts a writer of one disk over a store, which is the log or wraps it.
 func (w *world) open(disk string, store eventstore.Store) (*writer, error) {
 	var o writer
@@ -167,14 +197,7 @@ func (w *world) open(disk string, store eventstore.Store) (*writer, error) {
 	if o.state, stateKey, err = w.openState(disk); err != nil {
 		return nil, err
 	}
-	renew := func() (*state.File, keyring.KeyID, error) {
-		id, err := w.ring.Named("state/" + disk)
-		if err = errors.Join(err, o.state.Close(), w.ring.Destroy(id)); err != nil {
-			return nil, 0, err
-		}
-		o.state, id, err = w.openState(disk)
-		return o.state, id, err
-	}
+	renew := func() (ledger.Renewed, error) { return w.renew(disk, &o) }
 	o.Writer, err = ledger.Open(w.t.Context(), ledger.WithStep(ledger.Config{
 		Book: w.book, Epoch: 1, Store: store, Signer: w.signer, Codec: w.codec, Keys: w.ring,
 		TreePath: w.path("tree-" + disk), Head: o.head, State: o.state, StateKey: stateKey, Room: w.room,

@@ -61,7 +61,7 @@ type commandRow struct {
 	Entry    [32]byte
 }
 
-// referenceRow is the stream that a reference names.
+// referenceRow is the stream that a reference names; zero once that was erased.
 type referenceRow domain.StreamID
 
 // subjectRow is the live keys of a customer's personal data, the newest last.
@@ -106,6 +106,15 @@ type overlay struct {
 	// the old one, and what is used moves back.
 	young, old map[rowKey]any
 	limit      int
+	// moving is the write of rows that move began; nil while there is none.
+	moving *moving
+}
+
+// moving is a write of rows to the state file that is under way.
+type moving struct {
+	keys []rowKey
+	size uint64
+	done chan error
 }
 
 // errStates means that the state file could not be read, which says nothing of the log.
@@ -194,11 +203,61 @@ func (o *overlay) written(keys []rowKey, size uint64) {
 	}
 }
 
+// waiting is how many durable rows wait to be written, and are not being written.
+func (o *overlay) waiting() int {
+	if o.moving != nil {
+		return len(o.unwritten) - len(o.moving.keys)
+	}
+	return len(o.unwritten)
+}
+
+// move begins to write the durable rows that wait to the file, with others, all or
+// none: after so many commits. It waits for the write before, and returns its error;
+// what that did not write waits still. It is for whoever has the overlay alone.
+func (o *overlay) move(size uint64, more ...state.Row) error {
+	if err := o.moved(); err != nil {
+		return err
+	}
+	m := &moving{size: size, done: make(chan error, 1)}
+	values := make([]any, 0, len(o.unwritten)) // which nobody changes: a newer one takes their place
+	for key, v := range o.unwritten {
+		m.keys, values = append(m.keys, key), append(values, v.value)
+	}
+	o.moving = m
+	go func() {
+		rows := make([]state.Row, 0, len(values)+len(more))
+		for i, value := range values {
+			data, err := encodeRow(value)
+			if err != nil {
+				m.done <- err
+				return
+			}
+			rows = append(rows, state.Row{Key: []byte(m.keys[i]), Value: data})
+		}
+		m.done <- o.file.Write(append(rows, more...))
+	}()
+	return nil
+}
+
+// moved waits for the write that is under way. The file may be closed after that.
+func (o *overlay) moved() error {
+	m := o.moving
+	if m == nil {
+		return nil
+	}
+	o.moving = nil
+	if err := <-m.done; err != nil {
+		return err
+	}
+	o.written(m.keys, m.size)
+	return nil
+}
+
 // forms identifies the forms in which this release keeps rows: a state file of
 // others is made anew. The states tell their own; the version is of the rest.
 func forms() ([32]byte, error) {
 	digest := sha256.New()
-	fmt.Fprintln(digest, "version 3")
+	fmt.Fprintln(digest, "version 4")
 	for _, kind := range append(domain.Kinds(), domain.KindStanding) {
 		zero, err := codec.NewState(kind)
 		if err != nil {
@@ -222,6 +281,9 @@ func encodeRow(value any) ([]byte, error) {
 		}
 		return cbor.Marshal([]any{v.Revision, data})
 	case referenceRow:
+		if v == (referenceRow{}) {
+			return nil, nil
+		}
 		return []byte(domain.StreamID(v).String()), nil
 	case commandRow, subjectRow, erasureRow, erasuresRow:
 		return cbor.Marshal(v)
@@ -253,6 +315,9 @@ func decode(key rowKey, data []byte) (any, error) {
 		s, err := codec.DecodeState(kind, row.State)
 		return streamRow{kind, row.Revision, s}, err
 	case 'r':
+		if len(data) == 0 {
+			return referenceRow{}, nil
+		}
 		id, err := domain.ParseStreamID(string(data))
 		return referenceRow(id), err
 	case 'c':
@@ -287,7 +352,7 @@ func (s states) State(id domain.StreamID) (domain.State, error) {
 
 func (s states) Find(r domain.Reference) (domain.StreamID, bool, error) {
 	value, err := s.get(referenceKey(r))
-	if value == nil || err != nil {
+	if value == nil || value == (referenceRow{}) || err != nil {
 		return domain.StreamID{}, false, err
 	}
 	return domain.StreamID(value.(referenceRow)), true, nil

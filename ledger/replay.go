@@ -42,18 +42,8 @@ type Finding struct {
 type Replayer struct {
 	book uuid.UUID
 	over *overlay
-	file *state.File
 	// counters are the newest numbers of the series, by series and year.
 	counters map[counter]uint64
-	// writing is the write that is under way; nil while there is none.
-	writing *replayWrite
-}
-
-// replayWrite is a write of rows beside the replay.
-type replayWrite struct {
-	keys []rowKey
-	size uint64
-	done chan error
 }
 
 type counter struct {
@@ -84,7 +74,7 @@ type keptCounter struct {
 // NewReplayer begins before the first commit of a book. The file is empty, and
 // is the caller's to close and remove.
 func NewReplayer(book uuid.UUID, file *state.File) *Replayer {
-	return &Replayer{book: book, file: file, over: newOverlay(file, 32<<10), counters: make(map[counter]uint64)}
+	return &Replayer{book: book, over: newOverlay(file, 32<<10), counters: make(map[counter]uint64)}
 }
 
 // ResumeReplayer goes on where another wrote its rows to a file. ErrDamaged of
@@ -230,20 +220,12 @@ func (r *Replayer) draw(stream domain.StreamID, d *series.Drawn) (due uint64) {
 }
 
 // Pending is how many rows wait in memory, and are not being written.
-func (r *Replayer) Pending() int {
-	if r.writing != nil {
-		return len(r.over.unwritten) - len(r.writing.keys)
-	}
-	return len(r.over.unwritten)
-}
+func (r *Replayer) Pending() int { return r.over.waiting() }
 
 // Write begins to move the rows that wait to the file, with others of the caller's,
 // all or none: after so many commits. It waits for the write before, and returns its
 // error.
 func (r *Replayer) Write(size uint64, more ...state.Row) error {
-	if err := r.Wait(); err != nil {
-		return err
-	}
 	forms, err := forms()
 	if err != nil {
 		return err
@@ -256,38 +238,8 @@ func (r *Replayer) Write(size uint64, more ...state.Row) error {
 	if err != nil {
 		return fmt.Errorf("ledger: replay: %w", err)
 	}
-	w := &replayWrite{size: size, done: make(chan error, 1)}
-	values := make([]any, 0, len(r.over.unwritten)) // which nobody changes: a newer one takes their place
-	for key, v := range r.over.unwritten {
-		w.keys, values = append(w.keys, key), append(values, v.value)
-	}
-	r.writing = w
-	go func() {
-		rows := make([]state.Row, 0, len(values)+1+len(more))
-		for i, value := range values {
-			data, err := encodeRow(value)
-			if err != nil {
-				w.done <- err
-				return
-			}
-			rows = append(rows, state.Row{Key: []byte(w.keys[i]), Value: data})
-		}
-		rows = append(append(rows, state.Row{Key: []byte(replayKey), Value: rest}), more...)
-		w.done <- r.file.Write(rows)
-	}()
-	return nil
+	return r.over.move(size, append([]state.Row{{Key: []byte(replayKey), Value: rest}}, more...)...)
 }
 
 // Wait waits for the write that is under way. The file may be closed after that.
-func (r *Replayer) Wait() error {
-	w := r.writing
-	if w == nil {
-		return nil
-	}
-	r.writing = nil
-	if err := <-w.done; err != nil {
-		return err
-	}
-	r.over.written(w.keys, w.size)
-	return nil
-}
+func (r *Replayer) Wait() error { return r.over.moved() }

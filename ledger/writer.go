@@ -53,9 +53,8 @@ type Config struct {
 	// Facts gives the key that seals accounting facts from now on. Keys of
 	// customers that are older seal nothing any more.
 	Facts func() (keyring.KeyID, error)
-	// Renew destroys the state file's key, and the file with it, and gives an
-	// empty one under a new key: after an erasure.
-	Renew func() (*state.File, keyring.KeyID, error)
+	// Renew begins a state file beside the one in use: after an erasure.
+	Renew func() (Renewed, error)
 	Clock Clock
 	Log   *slog.Logger
 
@@ -127,8 +126,10 @@ type Writer struct {
 	// command's takeover. Only they append to the tree.
 	head page.Head
 	tree *transparency.Tree
-	// erased is how many erasures were brought to their end.
-	erased int
+	// erased is how many erasures had their keys destroyed, and renewal makes the states
+	// anew that do not know of them; nil where nothing does.
+	erased  int
+	renewal *renewal
 
 	mu      sync.Mutex
 	changed *sync.Cond // on mu: any of the following has changed
@@ -149,13 +150,13 @@ type Writer struct {
 	spare             []keyring.KeyID // flushed subject keys that nobody uses yet
 	pool              int             // how many keys the next reservation makes
 	closing           bool
-	erasing           bool  // what durable commits erase is not gone yet
-	folding           bool  // the log is being caught up with
-	stalled           bool  // the log is being read again: nothing can be decided
-	condemned         bool  // the state file is damaged, and must not outlive the writer
-	broken            error // why no command can be taken any more
-	unclear           error // why no receipt can be given at present, nil once settled
-	behind            error // why commands are refused until a delay is over; nil while they are not
+	erasing           []erasing // durable, and not answered yet
+	folding           bool      // the log is being caught up with
+	stalled           bool      // the log is being read again: nothing can be decided
+	condemned         bool      // the state file is damaged, and must not outlive the writer
+	broken            error     // why no command can be taken any more
+	unclear           error     // why no receipt can be given at present, nil once settled
+	behind            error     // why commands are refused until a delay is over; nil while they are not
 
 	wall    time.Time
 	elapsed time.Duration
@@ -213,6 +214,7 @@ func Open(ctx context.Context, cfg Config) (*Writer, error) {
 	if err != nil {
 		w.shut()
 		w.loops.Wait()
+		err = errors.Join(err, w.abandonRenewal())
 		if w.tree != nil {
 			err = errors.Join(err, w.tree.Close())
 		}
@@ -236,13 +238,13 @@ func (w *Writer) Close(ctx context.Context) error {
 	w.mu.Lock()
 	w.closing = true
 	w.nudge()
-	for (len(w.pending) > 0 || len(w.redo) > 0 || w.erasing) && w.broken == nil && w.behind == nil && w.unsettled.Err() == nil {
+	for (len(w.pending) > 0 || len(w.redo) > 0 || len(w.erasing) > 0) && w.broken == nil && w.behind == nil && w.unsettled.Err() == nil {
 		w.changed.Wait()
 	}
 	w.mu.Unlock()
 	w.shut()
 	w.loops.Wait()
-	return errors.Join(w.tree.Sync(), w.tree.Close())
+	return errors.Join(w.abandonRenewal(), w.tree.Sync(), w.tree.Close())
 }
 
 // shut ends the loops.
@@ -259,11 +261,15 @@ func (w *Writer) wake() {
 }
 
 // Find implements Book.
-func (w *Writer) Find(_ context.Context, r domain.Reference) (domain.StreamID, bool, error) {
+func (w *Writer) Find(ctx context.Context, r domain.Reference) (domain.StreamID, bool, error) {
+	defer context.AfterFunc(ctx, w.wake)()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for w.stalled && w.broken == nil && w.unsettled.Err() == nil {
+	for w.stalled && w.broken == nil && w.unsettled.Err() == nil && ctx.Err() == nil {
 		w.changed.Wait() // what is known now is known in part
+	}
+	if w.stalled && ctx.Err() != nil {
+		return domain.StreamID{}, false, context.Cause(ctx)
 	}
 	if w.broken != nil {
 		return domain.StreamID{}, false, w.broken
@@ -316,7 +322,10 @@ func (w *Writer) fail(err error) {
 	for _, r := range w.redo {
 		r.giveUp(err)
 	}
-	w.pending, w.redo = nil, nil
+	for _, e := range w.erasing {
+		e.request.giveUp(err)
+	}
+	w.pending, w.redo, w.erasing = nil, nil, nil
 	clear(w.under)
 	w.over.dropped()
 	w.changed.Broadcast()

@@ -2,8 +2,12 @@ package bookdir
 
 import (
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
+	"github.com/daybook-ledger/daybook/ledger"
 	"github.com/daybook-ledger/daybook/ledger/state"
 )
 
@@ -35,22 +39,57 @@ func (s *states) open() (*state.File, keyring.KeyID, error) {
 	return s.file, id, nil
 }
 
-// renew destroys the file's key, and the file with it, and begins another.
-func (s *states) renew() (*state.File, keyring.KeyID, error) {
-	id, err := s.ring.Named(stateKey)
+// renew begins a file under a new key beside the one that is open.
+func (s *states) renew() (ledger.Renewed, error) {
+	path := s.path + ".new"
+	if err := state.Remove(path); err != nil { // what a process left that died
+		return ledger.Renewed{}, err
+	}
+	id, err := s.ring.New(keyring.State)
 	if err != nil {
-		return nil, 0, err
+		return ledger.Renewed{}, err
 	}
-	if err := errors.Join(s.close(), s.ring.Destroy(id)); err != nil {
-		return nil, 0, err
+	key, err := s.ring.Key(id)
+	if err != nil {
+		return ledger.Renewed{}, err
 	}
-	return s.begin()
+	defer clear(key)
+	file, err := state.Open(path, key)
+	if err != nil {
+		return ledger.Renewed{}, errors.Join(err, state.Remove(path))
+	}
+	return ledger.Renewed{
+		File: file, Key: id,
+		Replace: func() (*state.File, error) { return s.replace(file, path, id) },
+		Discard: func() error { return errors.Join(file.Close(), state.Remove(path), s.ring.Destroy(id)) },
+	}, nil
+}
+
+// replace destroys the file's key, and the file with it, and puts another in its
+// place, under the key that has the name from then on. Naming it wraps the whole ring
+// under a new book key, so that what is left on the disk of slots as they were opens no
+// more. Wherever a process dies on the way, what stands at the path does not open under
+// the key that is named, or is not there, and is made anew.
+func (s *states) replace(by *state.File, from string, id keyring.KeyID) (*state.File, error) {
+	old, err := s.ring.Named(stateKey)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(by.Close(), s.close(), s.ring.Destroy(old), state.Remove(s.path)); err != nil {
+		return nil, err
+	}
+	if err := os.Rename(from, s.path); err != nil {
+		return nil, fmt.Errorf("bookdir: %w", err)
+	}
+	if err := errors.Join(syncDir(filepath.Dir(s.path)), s.ring.SetNamed(stateKey, id)); err != nil {
+		return nil, err
+	}
+	file, _, err := s.open()
+	return file, err
 }
 
 // begin begins a file under a new key. The old one is removed before the new key
 // has its name: whatever stands at the path is under the key that is named.
-// Naming it wraps the whole ring under a new book key, so that what is left on
-// the disk of slots as they were opens no more.
 func (s *states) begin() (*state.File, keyring.KeyID, error) {
 	if err := state.Remove(s.path); err != nil {
 		return nil, 0, err
