@@ -29,38 +29,45 @@ func (b *Book) Checkpoint() ([]byte, page.Head, error) {
 // TileExport writes a book's log as C2SP tlog-tiles into a folder: the pages that
 // follow those of the last time.
 type TileExport struct {
-	book  *Book
-	dir   string
-	mu    sync.Mutex
+	book *Book
+	dir  string
+	mu   sync.Mutex
+	// chain is nil before the first Update, and after one that could not write a file:
+	// what stands in the folder is not known then, and all is written anew.
 	chain *page.Chain
 	tiles *transparency.Tiles
 }
 
 // NewTileExport begins an export into a folder, which is made if it is not there.
 // What stands there from an earlier export is written anew.
-func (b *Book) NewTileExport(dir string) (*TileExport, error) {
-	verifier, err := b.current().info.Verifier()
-	if err != nil {
-		return nil, err
+func (b *Book) NewTileExport(dir string) *TileExport { return &TileExport{book: b, dir: dir} }
+
+// begin begins at the first page where nothing was written yet, or not everything.
+func (e *TileExport) begin() error {
+	if e.chain != nil {
+		return nil
 	}
-	e := &TileExport{book: b, dir: dir}
-	if e.chain, err = page.NewChain(verifier, page.EmptyHead(), page.Edge{}); err != nil {
-		return nil, err
+	verifier, err := e.book.current().info.Verifier()
+	if err != nil {
+		return err
 	}
 	e.tiles = transparency.NewTiles(e.put)
-	return e, nil
+	e.chain, err = page.NewChain(verifier, page.EmptyHead(), page.Edge{})
+	return err
 }
 
-// put writes a file whole.
+// put writes a file whole. Where it cannot, the next Update begins anew.
 func (e *TileExport) put(path string, data []byte) error {
 	path = filepath.Join(e.dir, filepath.FromSlash(path))
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fmt.Errorf("bookdir: export: %w", err)
+	err := os.MkdirAll(filepath.Dir(path), 0o755)
+	if err == nil {
+		err = os.WriteFile(path+".new", data, 0o644)
 	}
-	if err := os.WriteFile(path+".new", data, 0o644); err != nil {
-		return fmt.Errorf("bookdir: export: %w", err)
+	if err == nil {
+		err = os.Rename(path+".new", path)
 	}
-	if err := os.Rename(path+".new", path); err != nil {
+	if err != nil {
+		e.chain = nil
 		return fmt.Errorf("bookdir: export: %w", err)
 	}
 	return nil
@@ -71,6 +78,9 @@ func (e *TileExport) put(path string, data []byte) error {
 func (e *TileExport) Update(ctx context.Context, progress func(pages, of uint64)) (page.Head, []byte, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if err := e.begin(); err != nil {
+		return page.Head{}, nil, err
+	}
 	durable, err := e.book.Head()
 	if err != nil {
 		return page.Head{}, nil, err
@@ -95,7 +105,13 @@ func (e *TileExport) Update(ctx context.Context, progress func(pages, of uint64)
 	if err := e.tiles.Flush(); err != nil {
 		return page.Head{}, nil, err
 	}
-	h := e.tiles.Head()
+	h := e.chain.Head()
+	h.Page = 0
+	if written := e.tiles.Head(); written != h {
+		e.chain = nil
+		return page.Head{}, nil, fmt.Errorf("bookdir: export: the tiles have size %d and root %v, the log has %d and %v",
+			written.Size, written.Root, h.Size, h.Root)
+	}
 	signed, err := e.book.current().signs.Checkpoint(h)
 	if err == nil {
 		err = e.put("checkpoint", signed)

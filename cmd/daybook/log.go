@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/sumdb/tlog"
@@ -41,12 +42,8 @@ there are, nothing else. It needs the passphrase, to sign the checkpoint.`,
 		Example: `  daybook log export --to public/acme`,
 		Args:    cobra.NoArgs,
 		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, _ []string) error {
-			export, err := s.book.NewTileExport(to)
-			if err != nil {
-				return err
-			}
 			m := a.meter("Exporting")
-			h, signed, err := export.Update(ctx, m.at)
+			h, signed, err := s.book.NewTileExport(to).Update(ctx, m.at)
 			m.end()
 			if err != nil {
 				return err
@@ -79,30 +76,33 @@ checkpoint, until a signal ends it.`,
 			}
 			defer scratch.Remove() //nolint:errcheck // the next process removes it
 			dir := filepath.Join(scratch.Dir, "log")
-			export, err := s.book.NewTileExport(dir)
-			if err != nil {
-				return err
-			}
+			export := s.book.NewTileExport(dir)
 			if _, _, err := export.Update(ctx, nil); err != nil {
 				return err
 			}
-			return a.serve(ctx, listen, tileHandler(export, dir), "")
+			return a.serve(ctx, listen, a.tileHandler(export, dir), "")
 		}),
 	}
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:0", "the `ADDRESS` to listen on")
 	return cmd
 }
 
-// tileHandler serves the files of an export. No folder is listed.
-func tileHandler(export *bookdir.TileExport, dir string) http.Handler {
+// tileHandler serves the files of an export. No folder is listed. Why the export
+// cannot go on is told once, until it can again.
+func (a *app) tileHandler(export *bookdir.TileExport, dir string) http.Handler {
 	mux := http.NewServeMux()
 	files := http.FileServerFS(os.DirFS(dir))
+	var told atomic.Bool
 	mux.HandleFunc("GET /checkpoint", func(w http.ResponseWriter, r *http.Request) {
 		_, signed, err := export.Update(r.Context(), nil)
 		if err != nil {
-			http.Error(w, "the log cannot be read", http.StatusInternalServerError)
+			if r.Context().Err() == nil && !told.Swap(true) { // else who asked went away
+				a.log.Warn("the log cannot be served; it is tried again whenever somebody asks", "error", err)
+			}
+			http.Error(w, "the log cannot be served", http.StatusInternalServerError)
 			return
 		}
+		told.Store(false)
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-cache")
 		_, _ = w.Write(signed) // who asked may be gone

@@ -16,7 +16,8 @@ const tileWidth = 256
 // Tiles turns the entries of a log, in order, into the files of C2SP tlog-tiles:
 // tile/<level>/<n> with hashes and tile/entries/<n> with the entries, which are
 // the SHA-256 of the commits. Memory does not grow with the log. The checkpoint
-// is the caller's to put beside them, after Flush.
+// is the caller's to put beside them, after Flush. After an error of put they are of
+// no more use: Head may count what was not stored.
 type Tiles struct {
 	// put stores a file under a path; a full tile never changes.
 	put func(path string, data []byte) error
