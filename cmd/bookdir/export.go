@@ -2,9 +2,13 @@ package bookdir
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -38,9 +42,83 @@ type TileExport struct {
 	tiles *transparency.Tiles
 }
 
+// ErrOtherExport means that a folder has the tiles of another log.
+var ErrOtherExport = errors.New("bookdir: the folder has the tiles of another log")
+
 // NewTileExport begins an export into a folder, which is made if it is not there.
-// What stands there from an earlier export is written anew.
-func (b *Book) NewTileExport(dir string) *TileExport { return &TileExport{book: b, dir: dir} }
+// What stands there from an earlier export is written anew; ErrOtherExport where that
+// is of another log, or of one that this log does not extend.
+func (b *Book) NewTileExport(ctx context.Context, dir string, progress func(pages, of uint64)) (*TileExport, error) {
+	e := &TileExport{book: b, dir: dir}
+	published, err := os.ReadFile(filepath.Join(dir, "checkpoint"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return e, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("bookdir: export: %w", err)
+	}
+	return e, e.extends(ctx, published, progress)
+}
+
+// extends refuses a checkpoint that the log does not extend. Who signed it is not
+// asked: the key may count no more, and the root tells whose it is.
+func (e *TileExport) extends(ctx context.Context, published []byte, progress func(pages, of uint64)) error {
+	lines := strings.SplitN(string(published), "\n", 4)
+	if len(lines) < 4 {
+		return fmt.Errorf("%w: its checkpoint has not the form of one", ErrOtherExport)
+	}
+	if lines[0] != e.book.current().info.Origin {
+		return fmt.Errorf("%w: its checkpoint is of %.200q", ErrOtherExport, lines[0])
+	}
+	size, err := strconv.ParseUint(lines[1], 10, 64)
+	if err != nil {
+		return fmt.Errorf("%w: its checkpoint is of size %.30q", ErrOtherExport, lines[1])
+	}
+	durable, err := e.book.Head()
+	if err != nil {
+		return err
+	}
+	if size > durable.Size {
+		return fmt.Errorf("%w: its checkpoint is of size %d, and this log has %d", ErrOtherExport, size, durable.Size)
+	}
+	root, err := e.rootAt(ctx, size, durable, progress)
+	if err == nil && root.String() != lines[2] {
+		err = fmt.Errorf("%w: its checkpoint has root %.50q at size %d, and this log %v", ErrOtherExport, lines[2], size, root)
+	}
+	return err
+}
+
+// rootAt is the root that the log had at a size, by its verified pages.
+func (e *TileExport) rootAt(ctx context.Context, size uint64, durable page.Head, progress func(pages, of uint64)) (tlog.Hash, error) {
+	verifier, err := e.book.current().info.Verifier()
+	if err != nil {
+		return tlog.Hash{}, err
+	}
+	chain, err := page.NewChain(verifier, page.EmptyHead(), page.Edge{})
+	if err != nil {
+		return tlog.Hash{}, err
+	}
+	var edge page.Edge
+	for stored, err := range e.book.Store().Read(ctx, 1, durable.Page) {
+		if err != nil {
+			return tlog.Hash{}, err
+		}
+		p, err := chain.Next(stored)
+		if err != nil {
+			return tlog.Hash{}, err
+		}
+		for _, leaf := range p.Leaves(nil) {
+			if edge.Size() == size {
+				return edge.Root(), nil
+			}
+			edge.Append(leaf, nil)
+		}
+		if progress != nil {
+			progress(stored.Number, durable.Page)
+		}
+	}
+	return edge.Root(), nil
+}
 
 // begin begins at the first page where nothing was written yet, or not everything.
 func (e *TileExport) begin() error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -56,11 +57,21 @@ func (l *paged) page(commits int, what string) {
 	}
 }
 
+// export exports the log into a folder.
+func (l *paged) export(dir string) error {
+	l.t.Helper()
+	e, err := l.book.NewTileExport(l.t.Context(), dir, nil)
+	if err == nil {
+		_, _, err = e.Update(l.t.Context(), nil)
+	}
+	return err
+}
+
 // fresh gives the files of an export into a new folder.
 func (l *paged) fresh() map[string]string {
 	l.t.Helper()
 	dir := l.t.TempDir()
-	if _, _, err := l.book.NewTileExport(dir).Update(l.t.Context(), nil); err != nil {
+	if err := l.export(dir); err != nil {
 		l.t.Fatal(err)
 	}
 	return filesIn(l.t, dir)
@@ -98,7 +109,10 @@ func TestAnExportGoesOnAfterAFailedWrite(t *testing.T) {
 			}
 			l.page(first, "commit")
 			dir := t.TempDir()
-			e := l.book.NewTileExport(dir)
+			e, err := l.book.NewTileExport(t.Context(), dir, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
 			if _, _, err := e.Update(t.Context(), nil); err != nil {
 				t.Fatal(err)
 			}
@@ -131,6 +145,55 @@ func TestAnExportGoesOnAfterAFailedWrite(t *testing.T) {
 				if got[path] != data {
 					t.Errorf("%s is not what a fresh export writes", path)
 				}
+			}
+		})
+	}
+}
+
+// The tiles of another log, or of one that the log does not extend, stay as they are.
+func TestAnExportOverAnother(t *testing.T) {
+	const acme = "example.com/books/acme"
+	logs := func(origin string, whats ...string) *paged {
+		l := newPaged(t, origin)
+		for _, what := range whats {
+			l.page(3, what)
+		}
+		return l
+	}
+	ours := logs(acme, "a", "b", "c")
+	edge := logs(acme, "a").edge
+	edge.Append(page.LeafHash([]byte("b 3")), nil)
+	between, err := ours.book.current().signs.Checkpoint(page.Head{Size: edge.Size(), Root: edge.Root()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, there := range map[string]struct {
+		checkpoint string
+		extended   bool
+	}{
+		"the same":                   {ours.fresh()["/checkpoint"], true},
+		"earlier":                    {logs(acme, "a", "b").fresh()["/checkpoint"], true},
+		"earlier, and within a page": {string(between), true},
+		"of nothing":                 {logs(acme).fresh()["/checkpoint"], true},
+		"of another log":             {logs("example.com/books/other", "a", "b").fresh()["/checkpoint"], false},
+		"of another history":         {logs(acme, "a", "x").fresh()["/checkpoint"], false},
+		"of as much of another":      {logs(acme, "a", "b", "x").fresh()["/checkpoint"], false},
+		"of more":                    {logs(acme, "a", "b", "c", "d").fresh()["/checkpoint"], false},
+		"none":                       {"hello", false},
+		"of no size":                 {acme + "\nmany\n\n\n", false},
+	} {
+		t.Run(what, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "checkpoint"), []byte(there.checkpoint), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			err := ours.export(dir)
+			got := filesIn(t, dir)
+			if there.extended && (err != nil || !maps.Equal(got, ours.fresh())) {
+				t.Errorf("%v, and %d files", err, len(got))
+			}
+			if !there.extended && (!errors.Is(err, ErrOtherExport) || len(got) != 1 || got["/checkpoint"] != there.checkpoint) {
+				t.Errorf("%v, and %d files; want a refusal and nothing written", err, len(got))
 			}
 		})
 	}

@@ -92,6 +92,7 @@ var known = []struct {
 	{bookdir.ErrOffline, "identity-offline", "name the file of the identity key: --identity FILE"},
 	{bookdir.ErrNotIdentity, "not-the-identity", "give the file that daybook keys offline wrote for this book"},
 	{transparency.ErrTreeSize, "no-such-size", "daybook status tells how many commits the log has"},
+	{bookdir.ErrOtherExport, "export-other", "give a new folder: --to; a book that was restored goes on as another log"},
 	{bookdir.ErrNoWitness, "no-witness", "daybook keys public lists the witnesses"},
 	{bookdir.ErrNoArchive, "no-archive", "say where it is to be: daybook backup --to FOLDER --recipient age1…"},
 	{bookdir.ErrRecipientsChanged, "recipients-changed", "give another --to: everything is archived there anew for the recipients of now"},

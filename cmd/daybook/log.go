@@ -38,12 +38,18 @@ func (a *app) logExportCommand() *cobra.Command {
 		Long: `Write the transparency log into a folder as C2SP tlog-tiles: checkpoint, tile/ and
 tile/entries/, where an entry is the SHA-256 of a commit. Programs for such logs
 check it: every hash, every root, every proof. What it shows is how many commits
-there are, nothing else. It needs the passphrase, to sign the checkpoint.`,
+there are, nothing else. It needs the passphrase, to sign the checkpoint. A folder
+that has the tiles of another log is refused, as is one of an earlier epoch.`,
 		Example: `  daybook log export --to public/acme`,
 		Args:    cobra.NoArgs,
 		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, _ []string) error {
 			m := a.meter("Exporting")
-			h, signed, err := s.book.NewTileExport(to).Update(ctx, m.at)
+			defer m.end()
+			export, err := s.book.NewTileExport(ctx, to, m.at)
+			if err != nil {
+				return err
+			}
+			h, signed, err := export.Update(ctx, m.at)
 			m.end()
 			if err != nil {
 				return err
@@ -76,7 +82,10 @@ checkpoint, until a signal ends it.`,
 			}
 			defer scratch.Remove() //nolint:errcheck // the next process removes it
 			dir := filepath.Join(scratch.Dir, "log")
-			export := s.book.NewTileExport(dir)
+			export, err := s.book.NewTileExport(ctx, dir, nil)
+			if err != nil {
+				return err
+			}
 			if _, _, err := export.Update(ctx, nil); err != nil {
 				return err
 			}

@@ -23,7 +23,11 @@ func TestALogThatCannotBeServed(t *testing.T) {
 	}
 	defer s.close(t.Context())
 	dir := d.path("served")
-	handler := a.tileHandler(s.book.NewTileExport(dir), dir)
+	export, err := s.book.NewTileExport(t.Context(), dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler := a.tileHandler(export, dir)
 	asks := func(want int) {
 		t.Helper()
 		answer := httptest.NewRecorder()
