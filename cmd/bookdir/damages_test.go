@@ -590,6 +590,7 @@ func (f *forger) witnessed(t *testing.T, first, then [][]byte) []transparency.Fa
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer folder.Close()
 	w := &witness.Witness{
 		Name: "witness.example/w1", Key: secret, State: folder, Now: time.Now,
 		Admit: func(transparency.KeyList) bool { return true },

@@ -23,6 +23,7 @@ import (
 	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/eventstore/seal"
 	"github.com/daybook-ledger/daybook/eventstore/transparency"
+	"github.com/daybook-ledger/daybook/eventstore/witness"
 	"github.com/daybook-ledger/daybook/importer"
 	"github.com/daybook-ledger/daybook/ledger"
 	"github.com/daybook-ledger/daybook/ledger/commit"
@@ -111,6 +112,7 @@ var known = []struct {
 	{archive.ErrDamaged, "archive-damaged", "daybook backup verify tells what is damaged; look for another copy of the archive"},
 	{remote.ErrUnreachable, "busy", hintBusy},
 	{jetstream.ErrHeld, "busy", hintBusy},
+	{witness.ErrHeld, "busy", "end the other witness first, or give this one a folder, and so a key, of its own: --state"},
 
 	{keyring.ErrNewer, "newer-version", hintNewer},
 	{keyring.ErrPassphrase, "wrong-passphrase", "check the passphrase, or name the key file that the book was made with: --key-file"},
@@ -222,7 +224,7 @@ func hintOf(code, otherwise string) string {
 
 // place matches the names of packages and steps that errors begin with: they are
 // for those who read the code.
-var place = regexp.MustCompile(`^(?:bookdir|archive|ledger|eventstore|keyring|head|state|seal|commit|page|transparency|projections|views|sqlite|postgres|remote|importer/csvfile|importer/ubl|importer): `)
+var place = regexp.MustCompile(`^(?:bookdir|archive|ledger|eventstore|keyring|head|state|seal|commit|page|transparency|projections|views|sqlite|postgres|remote|importer/csvfile|importer/ubl|importer|witness): `)
 
 func plain(err error) string {
 	text := err.Error()

@@ -34,7 +34,8 @@ func (a *app) witnessCommand() *cobra.Command {
 		Short: "Cosign the logs of others",
 		Long: `Serve as a witness (C2SP tlog-witness): cosign a log's checkpoint only if it
 extends everything that was cosigned of that log before. It has its own key and
-its own state, in a folder, and should run where nobody who runs a book does.
+its own state, in a folder that no other process may use, and should run where
+nobody who runs a book does.
 
 It says where it listens and what its public key is: what daybook keys witness add
 asks for. It knows the logs whose lists of keys are given with --log; without
@@ -46,6 +47,7 @@ any, every log that sends its list.`,
 			if err != nil {
 				return err
 			}
+			defer folder.Close()
 			if name == "" {
 				if name, err = witnessName(dir); err != nil {
 					return err

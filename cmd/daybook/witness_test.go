@@ -91,6 +91,16 @@ func background(t *testing.T, args ...string) servingJSON {
 	return serving
 }
 
+// A second witness on the state of one that runs is refused.
+func TestAWitnessHasItsStateAlone(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "w1")
+	background(t, "witness", "--state", state)
+	d := &desk{t, t.TempDir()}
+	if _, stderr, code := d.try("witness", "--state", state, "--listen", "nowhere", "--json"); code != exitFailed || !strings.Contains(stderr, `"code":"busy"`) {
+		t.Errorf("exit code %d, %s", code, stderr)
+	}
+}
+
 // A witness outside sees what nobody inside can hide: that the whole folder was
 // set back to an older copy, head and cosigned checkpoint and all.
 func TestAWitnessSeesARollback(t *testing.T) {

@@ -11,15 +11,24 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/daybook-ledger/daybook/eventstore/page"
 )
 
+// ErrHeld means that another process has the state: two witnesses that share a key
+// and do not know what the other has cosigned would cosign two histories.
+var ErrHeld = errors.New("witness: another process has the state")
+
 // Folder is the state of a witness in a folder: its key, and a file for each log,
-// which is replaced whole.
-type Folder struct{ dir string }
+// which is replaced whole. One process at a time has it.
+type Folder struct {
+	dir  string
+	mu   sync.Mutex // guards lock
+	lock *os.File   // nil once it was closed
+}
 
 // kept is the JSON of a log's file.
 type kept struct {
@@ -30,26 +39,56 @@ type kept struct {
 }
 
 // OpenFolder opens the state, and makes it, with a new key, where there is none.
+// ErrHeld where another process has it.
 func OpenFolder(dir string) (*Folder, ed25519.PrivateKey, error) {
 	if err := os.MkdirAll(filepath.Join(dir, "logs"), 0o700); err != nil {
 		return nil, nil, fmt.Errorf("witness: %w", err)
 	}
-	path := filepath.Join(dir, "key")
+	held, err := lock(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	f := &Folder{dir: dir, lock: held}
+	key, err := f.key()
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	return f, key, nil
+}
+
+// key is the witness's key, which is made where there is none.
+func (f *Folder) key() (ed25519.PrivateKey, error) {
+	path := filepath.Join(f.dir, "key")
 	seed, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		seed = make([]byte, ed25519.SeedSize)
 		if _, err := rand.Read(seed); err != nil {
-			return nil, nil, fmt.Errorf("witness: %w", err)
+			return nil, fmt.Errorf("witness: %w", err)
 		}
 		err = replace(path, seed)
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("witness: the key: %w", err)
+		return nil, fmt.Errorf("witness: the key: %w", err)
 	}
 	if len(seed) != ed25519.SeedSize {
-		return nil, nil, fmt.Errorf("witness: the key in %s has %d bytes", path, len(seed))
+		return nil, fmt.Errorf("witness: the key in %s has %d bytes", path, len(seed))
 	}
-	return &Folder{dir}, ed25519.NewKeyFromSeed(seed), nil
+	return ed25519.NewKeyFromSeed(seed), nil
+}
+
+// Close lets another process have the state. What is under way keeps nothing more.
+func (f *Folder) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.lock == nil {
+		return nil
+	}
+	err := f.lock.Close()
+	f.lock = nil
+	if err != nil {
+		return fmt.Errorf("witness: %w", err)
+	}
+	return nil
 }
 
 // Logs is the number of logs that are known.
@@ -87,7 +126,12 @@ func (f *Folder) Get(origin string) (Seen, bool, error) {
 
 // Put implements State.
 func (f *Folder) Put(origin string, s Seen) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	data, err := json.MarshalIndent(kept{origin, s.Head.Size, s.Head.Root, string(s.Keys)}, "", "  ")
+	if f.lock == nil {
+		err = os.ErrClosed // another process may have it
+	}
 	if err == nil {
 		err = replace(f.path(origin), append(data, '\n'))
 	}

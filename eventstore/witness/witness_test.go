@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"testing"
 	"time"
 
@@ -87,13 +88,24 @@ func keyList(t *testing.T, identity byte, change func(transparency.KeyList) tran
 
 func same(l transparency.KeyList) transparency.KeyList { return l }
 
-// start serves a witness over the state in a folder.
-func start(t *testing.T, dir string) (witness.Client, transparency.WitnessKey) {
+// opened opens the state in a folder until the test ends.
+func opened(t *testing.T, dir string) (*witness.Folder, ed25519.PrivateKey) {
 	t.Helper()
 	folder, secret, err := witness.OpenFolder(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := folder.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return folder, secret
+}
+
+// start serves a witness over a state.
+func start(t *testing.T, folder *witness.Folder, secret ed25519.PrivateKey) (witness.Client, transparency.WitnessKey) {
+	t.Helper()
 	w := &witness.Witness{
 		Name: "witness.example/w1", Key: secret, State: folder,
 		Now:   func() time.Time { return time.Unix(1_790_000_000, 0) },
@@ -121,7 +133,8 @@ func told(line []byte, err error) string {
 
 func TestAWitnessCosignsOnlyWhatExtends(t *testing.T) {
 	dir := t.TempDir()
-	c, w := start(t, dir)
+	folder, secret := opened(t, dir)
+	c, w := start(t, folder, secret)
 	good, fork := newLog(t, "", 20), newLog(t, "fork", 20)
 	forged := good.request(10, 15)
 	forged.Checkpoint = bytes.Replace(forged.Checkpoint, []byte("\n15\n"), []byte("\n16\n"), 1)
@@ -168,7 +181,11 @@ func TestAWitnessCosignsOnlyWhatExtends(t *testing.T) {
 		t.Errorf("the cosignature: %v, %v", at, err)
 	}
 	// It remembers, with its key, when it starts again.
-	again, same := start(t, dir)
+	if err := folder.Close(); err != nil {
+		t.Fatal(err)
+	}
+	folder, secret = opened(t, dir)
+	again, same := start(t, folder, secret)
 	if same.String() != w.String() {
 		t.Error("another key after a restart")
 	}
@@ -178,7 +195,8 @@ func TestAWitnessCosignsOnlyWhatExtends(t *testing.T) {
 }
 
 func TestAWitnessFollowsTheKeys(t *testing.T) {
-	c, _ := start(t, t.TempDir())
+	folder, secret := opened(t, t.TempDir())
+	c, _ := start(t, folder, secret)
 	ctx := context.Background()
 	l := newLog(t, "", 20)
 	if err := c.AddKeys(ctx, keyList(t, 7, same)); err != nil {
@@ -213,6 +231,26 @@ func TestAWitnessFollowsTheKeys(t *testing.T) {
 	}
 	if got := told(c.AddCheckpoint(ctx, l.request(5, 10))); got != "cosigned" {
 		t.Errorf("by the new key: %s", got)
+	}
+}
+
+// Two processes that kept one state would cosign two histories.
+func TestOneProcessKeepsAState(t *testing.T) {
+	dir := t.TempDir()
+	first, secret := opened(t, dir)
+	for range 2 {
+		if _, _, err := witness.OpenFolder(dir); !errors.Is(err, witness.ErrHeld) {
+			t.Fatalf("opened twice: %v, want ErrHeld", err)
+		}
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, same := opened(t, dir); !same.Equal(secret) {
+		t.Error("opened again it has another key")
+	}
+	if err := first.Put(origin, witness.Seen{Head: page.EmptyHead()}); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("kept after it was let go of: %v", err)
 	}
 }
 
