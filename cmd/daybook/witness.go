@@ -43,15 +43,16 @@ any, every log that sends its list.`,
 		Example: `  daybook witness --listen 127.0.0.1:7711 --state /var/lib/daybook-witness`,
 		Args:    cobra.NoArgs,
 		RunE: a.do(func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("name") && !transparency.Nameable(name) {
+				return usage("the name %q cannot be that of a witness: it has no space and no +", name)
+			}
 			folder, key, err := witness.OpenFolder(dir)
 			if err != nil {
 				return err
 			}
 			defer folder.Close()
-			if name == "" {
-				if name, err = witnessName(dir); err != nil {
-					return err
-				}
+			if name, err = witnessName(folder, dir, name); err != nil {
+				return err
 			}
 			w := &witness.Witness{Name: name, Key: key, State: folder, Now: a.now}
 			if err := admit(w, folder, logs); err != nil {
@@ -63,7 +64,7 @@ any, every log that sends its list.`,
 	flags := cmd.Flags()
 	flags.StringVar(&listen, "listen", "127.0.0.1:0", "the `ADDRESS` to listen on")
 	flags.StringVar(&dir, "state", "", "the `FOLDER` with the witness's key and what it has seen")
-	flags.StringVar(&name, "name", "", "the witness's `NAME` in its cosignatures (else what it was, or the host's name and the state's)")
+	flags.StringVar(&name, "name", "", "the witness's `NAME` in its cosignatures, which the first start sets (else the host's name and the state's)")
 	flags.StringArrayVar(&logs, "log", nil, "a `FILE` with the list of keys of a log to cosign; may be repeated")
 	if err := cmd.MarkFlagRequired("state"); err != nil {
 		panic(err) // the flag is defined above
@@ -71,15 +72,43 @@ any, every log that sends its list.`,
 	return cmd
 }
 
-// witnessName is the name that the witness of a folder was given, or has from the
-// host.
-func witnessName(dir string) (string, error) {
+// witnessName is the name that a witness has had since its first start. There it is
+// the one that is given, or else made of the host's name and the folder's.
+func witnessName(folder *witness.Folder, dir, given string) (string, error) {
+	kept, err := folder.Name()
+	if err != nil {
+		return "", err
+	}
+	if kept != "" {
+		if given != "" && given != kept {
+			return "", fail("witness-name", "leave out --name, or make a witness of another name with a --state of its own",
+				"the witness's name is %s, and stays: logs know it by that and its key", kept)
+		}
+		return kept, nil
+	}
+	if given == "" {
+		if given, err = nameOfHost(dir); err != nil {
+			return "", err
+		}
+	}
+	return given, folder.SetName(given)
+}
+
+// nameOfHost is the name of a witness that was given none.
+func nameOfHost(dir string) (string, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		return "", err
 	}
 	path, err := filepath.Abs(dir)
-	return host + "/" + filepath.Base(path), err
+	if err != nil {
+		return "", err
+	}
+	name := host + "/" + filepath.Base(path)
+	if !transparency.Nameable(name) {
+		return "", usage("the name %q, of the host and the folder, cannot be that of a witness: give another with --name", name)
+	}
+	return name, nil
 }
 
 // admit makes the logs known that are named, or lets every log in.

@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -98,6 +100,84 @@ func TestAWitnessHasItsStateAlone(t *testing.T) {
 	d := &desk{t, t.TempDir()}
 	if _, stderr, code := d.try("witness", "--state", state, "--listen", "nowhere", "--json"); code != exitFailed || !strings.Contains(stderr, `"code":"busy"`) {
 		t.Errorf("exit code %d, %s", code, stderr)
+	}
+}
+
+// A witness keeps the name of its first start, whatever becomes of the folder's name.
+func TestAWitnessKeepsItsName(t *testing.T) {
+	d := &desk{t, t.TempDir()}
+	// starts gives the name that a witness has, and says of itself, or else its error.
+	starts := func(state string, more ...string) (name, code string) {
+		t.Helper()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var stderr bytes.Buffer
+		out, in := io.Pipe()
+		a := newApp(nil, strings.NewReader(""), in, &stderr, func(string) string { return "" })
+		cmd := a.command()
+		cmd.SetArgs(append([]string{"witness", "--json", "--state", d.path(state)}, more...))
+		go func() { _ = in.CloseWithError(cmp.Or(cmd.ExecuteContext(ctx), io.EOF)) }()
+		line, err := bufio.NewReader(out).ReadBytes('\n')
+		if err != nil {
+			return "", explain(err, nil).code
+		}
+		cancel()
+		if _, err := io.ReadAll(out); err != nil { // until the folder is let go of
+			t.Fatal(err)
+		}
+		var serving servingJSON
+		if err := json.Unmarshal(line, &serving); err != nil {
+			t.Fatal(err)
+		}
+		name, _, _ = strings.Cut(serving.Key, "+")
+		return name, ""
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	move := func(from, to string) {
+		t.Helper()
+		if err := os.Rename(d.path(from), d.path(to)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	forget := func(state string) { // as it was before names were kept
+		t.Helper()
+		if err := os.Remove(filepath.Join(d.path(state), "name")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, step := range []struct {
+		before           func()
+		state, given     string
+		wantName, refuse string
+	}{
+		{nil, "w1", "", host + "/w1", ""},
+		{func() { move("w1", "w2") }, "w2", "", host + "/w1", ""},
+		{nil, "w2", host + "/w1", host + "/w1", ""},
+		{nil, "w2", host + "/w2", "", "witness-name"},
+		{nil, "w2", "a name", "", codeUsage},
+		{func() { forget("w2") }, "w2", "witness.example/w", "witness.example/w", ""},
+		{nil, "w2", "", "witness.example/w", ""},
+		{func() { forget("w2") }, "w2", "", host + "/w2", ""},
+		{nil, "new", "a+b", "", codeUsage},
+		{nil, "a folder", "", "", codeUsage},
+		{nil, "a folder", "witness.example/w", "witness.example/w", ""},
+	} {
+		if step.before != nil {
+			step.before()
+		}
+		var more []string
+		if step.given != "" {
+			more = []string{"--name", step.given}
+		}
+		if name, code := starts(step.state, more...); name != step.wantName || code != step.refuse {
+			t.Errorf("%s, given %q: it is %q, %q; want %q, %q", step.state, step.given, name, code, step.wantName, step.refuse)
+		}
+	}
+	if _, err := os.Stat(d.path("new")); err == nil {
+		t.Error("a refused name made a state")
 	}
 }
 

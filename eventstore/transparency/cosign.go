@@ -47,7 +47,7 @@ func ParseWitnessKey(text string) (WitnessKey, error) {
 	name, rest, _ := strings.Cut(text, "+")
 	_, encoded, _ := strings.Cut(rest, "+")
 	key, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil || len(key) != 1+ed25519.PublicKeySize || key[0] != algCosignature || !nameable(name) {
+	if err != nil || len(key) != 1+ed25519.PublicKeySize || key[0] != algCosignature || !Nameable(name) {
 		return WitnessKey{}, fail(ErrCosignature, "%.100q is not the key of a witness", text)
 	}
 	w := WitnessKey{name, key[1:]}
@@ -57,8 +57,8 @@ func ParseWitnessKey(text string) (WitnessKey, error) {
 	return w, nil
 }
 
-// nameable reports whether a note can hold a name of a key.
-func nameable(name string) bool {
+// Nameable reports whether a note can hold a name of a key.
+func Nameable(name string) bool {
 	return name != "" && len(name) <= page.MaxOrigin && !strings.ContainsFunc(name, func(r rune) bool {
 		return unicode.IsSpace(r) || r < 0x20 || r == 0x7f || r == '+' || r == unicode.ReplacementChar
 	})

@@ -11,19 +11,21 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/daybook-ledger/daybook/eventstore/page"
+	"github.com/daybook-ledger/daybook/eventstore/transparency"
 )
 
 // ErrHeld means that another process has the state: two witnesses that share a key
 // and do not know what the other has cosigned would cosign two histories.
 var ErrHeld = errors.New("witness: another process has the state")
 
-// Folder is the state of a witness in a folder: its key, and a file for each log,
-// which is replaced whole. One process at a time has it.
+// Folder is the state of a witness in a folder: its key, its name, and a file for each
+// log, which is replaced whole. One process at a time has it.
 type Folder struct {
 	dir  string
 	mu   sync.Mutex // guards lock
@@ -74,6 +76,31 @@ func (f *Folder) key() (ed25519.PrivateKey, error) {
 		return nil, fmt.Errorf("witness: the key in %s has %d bytes", path, len(seed))
 	}
 	return ed25519.NewKeyFromSeed(seed), nil
+}
+
+// Name is the witness's name, which stands beside its key; "" before one was set.
+func (f *Folder) Name() (string, error) {
+	path := filepath.Join(f.dir, "name")
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("witness: the name: %w", err)
+	}
+	name := strings.TrimSuffix(string(data), "\n")
+	if !transparency.Nameable(name) {
+		return "", fmt.Errorf("witness: the name in %s is %.100q, which no key can have", path, name)
+	}
+	return name, nil
+}
+
+// SetName sets the name. Logs know a witness by its name and key, so it stays.
+func (f *Folder) SetName(name string) error {
+	if err := replace(filepath.Join(f.dir, "name"), []byte(name+"\n")); err != nil {
+		return fmt.Errorf("witness: the name: %w", err)
+	}
+	return nil
 }
 
 // Close lets another process have the state. What is under way keeps nothing more.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -251,6 +252,30 @@ func TestOneProcessKeepsAState(t *testing.T) {
 	}
 	if err := first.Put(origin, witness.Seen{Head: page.EmptyHead()}); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("kept after it was let go of: %v", err)
+	}
+}
+
+// A name stays beside the key, and a folder of before has none.
+func TestAStateKeepsItsName(t *testing.T) {
+	dir := t.TempDir()
+	folder, _ := opened(t, dir)
+	if name, err := folder.Name(); name != "" || err != nil {
+		t.Errorf("at first: %q, %v", name, err)
+	}
+	if err := errors.Join(folder.SetName("witness.example/w1"), folder.Close()); err != nil {
+		t.Fatal(err)
+	}
+	folder, _ = opened(t, dir)
+	if name, err := folder.Name(); name != "witness.example/w1" || err != nil {
+		t.Errorf("opened again: %q, %v", name, err)
+	}
+	for _, none := range []string{"", "\n", "w 1\n", "w+1\n", "w1\n\n"} {
+		if err := os.WriteFile(filepath.Join(dir, "name"), []byte(none), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if name, err := folder.Name(); err == nil {
+			t.Errorf("%q gives the name %q", none, name)
+		}
 	}
 }
 
