@@ -46,6 +46,7 @@ type Embedded struct {
 	users   users
 	lock    *os.File
 	unclean string
+	started map[string]ends // what the streams ended with before the first server ran
 	conn    *nats.Conn
 
 	// server is nil while none runs.
@@ -92,6 +93,7 @@ func start(c Config) (_ *Embedded, err error) {
 	if e.unclean, err = PreserveUnclean(c.Dir, uncleanDir(c.Dir)); err != nil {
 		return nil, err
 	}
+	e.started, _ = readEnds(c.Dir) // what is not known counts as changed
 	if err := setMarker(c.Dir); err != nil {
 		return nil, err
 	}
@@ -241,7 +243,7 @@ func (e *Embedded) Shutdown() error {
 			return fmt.Errorf("eventstore: shut the server down: %w", err)
 		}
 	}
-	if err := clearMarker(e.config.Dir); err != nil {
+	if err := clearMarker(e.config.Dir, e.started); err != nil {
 		return fmt.Errorf("eventstore: shut the server down: %w", err)
 	}
 	return nil

@@ -445,3 +445,41 @@ func TestTimes(t *testing.T) {
 		t.Fatalf("starting, restarting and stopping took %s", took)
 	}
 }
+
+// TestCopyOfAFolder starts servers on a copy whose index is older than its newest
+// block, as cp may leave it: the times of a copy tell nothing.
+func TestCopyOfAFolder(t *testing.T) {
+	t.Parallel()
+	for _, running := range []bool{false, true} {
+		dir := fastDir(t)
+		e := start(t, jetstream.Config{Dir: dir})
+		create(t, e)
+		if err := open(t, e).Append(within(t), 0, []byte("page")); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Shutdown(); err != nil {
+			t.Fatal(err)
+		}
+		long := time.Now().Add(-time.Hour)
+		if err := os.Chtimes(filepath.Join(filepath.Dir(newestBlock(t, dir)), "index.db"), long, long); err != nil {
+			t.Fatal(err)
+		}
+		if running { // the copy was made while a server ran
+			if err := os.WriteFile(filepath.Join(dir, "running"), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for round := range 3 {
+			e := start(t, jetstream.Config{Dir: dir})
+			if last, err := open(t, e).Last(within(t)); err != nil || last != 1 {
+				t.Errorf("the log ends at page %d: %v", last, err)
+			}
+			if copied := e.Unclean() != ""; copied != (running && round == 0) {
+				t.Errorf("running %t, start %d: its files were copied: %t", running, round+1, copied)
+			}
+			if err := e.Shutdown(); err != nil {
+				t.Errorf("running %t, stop %d: %v", running, round+1, err)
+			}
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -82,42 +83,65 @@ func TestSettle(t *testing.T) {
 	settles("no other block")
 }
 
-// TestMarkerStays where the server did not write its index last.
+// TestMarkerStays where the server wrote, and not its index last.
 func TestMarkerStays(t *testing.T) {
-	for what, index := range map[string]time.Duration{"older": -time.Second, "newer": time.Second} {
+	for _, c := range []struct {
+		what  string
+		index time.Duration // after the newest block
+		// wrote changes files after the start.
+		wrote func(block, index string) error
+		clean bool
+	}{
+		{"newer", time.Second, nil, true},
+		{"older, as it was", -time.Second, nil, true},
+		{"older, and the block grew", -time.Second, func(block, _ string) error {
+			return os.WriteFile(block, []byte("block and more"), 0o600)
+		}, false},
+		{"older, and the block was written over", -time.Second, func(block, _ string) error {
+			return os.WriteFile(block, []byte("BLOCK"), 0o600)
+		}, false},
+		{"older, and the block was replaced", -time.Second, func(block, _ string) error {
+			info, err := os.Stat(block)
+			if err != nil {
+				return err
+			}
+			return errors.Join(os.WriteFile(block+".tmp", []byte("BLOCK"), 0o600),
+				os.Chtimes(block+".tmp", info.ModTime(), info.ModTime()), os.Rename(block+".tmp", block))
+		}, false},
+		{"older than a new block", time.Second, func(block, _ string) error {
+			after := time.Now().Add(time.Minute)
+			next := filepath.Join(filepath.Dir(block), "2"+blockSuffix)
+			return errors.Join(os.WriteFile(next, []byte("block"), 0o600), os.Chtimes(next, after, after))
+		}, false},
+		{"gone", -time.Second, func(_, index string) error { return os.Remove(index) }, false},
+	} {
 		root := t.TempDir()
 		dir := messageDir(root, someBook)
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+		block, index := filepath.Join(dir, "1"+blockSuffix), filepath.Join(dir, indexFile)
+		at := time.Now().Add(-time.Hour)
+		if err := errors.Join(
+			os.MkdirAll(dir, 0o700),
+			os.WriteFile(block, []byte("block"), 0o600), os.Chtimes(block, at, at),
+			os.WriteFile(index, []byte("index"), 0o600), os.Chtimes(index, at.Add(c.index), at.Add(c.index)),
+			setMarker(root),
+		); err != nil {
 			t.Fatal(err)
 		}
-		if err := setMarker(root); err != nil {
+		started, err := readEnds(root)
+		if err != nil {
 			t.Fatal(err)
 		}
-		block := filepath.Join(dir, "1"+blockSuffix)
-		if err := os.WriteFile(block, []byte("block"), 0o600); err != nil {
-			t.Fatal(err)
+		if c.wrote != nil {
+			if err := c.wrote(block, index); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if err := clearMarker(root); err == nil {
-			t.Error("the marker was cleared though there is no index")
-		}
-		at := time.Now()
-		path := filepath.Join(dir, indexFile)
-		if err := os.WriteFile(path, []byte("index"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chtimes(block, at, at); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chtimes(path, at.Add(index), at.Add(index)); err != nil {
-			t.Fatal(err)
-		}
-		clean := what == "newer"
-		if err := clearMarker(root); (err == nil) != clean {
-			t.Errorf("with an index that is %s: %v", what, err)
+		if err := clearMarker(root, started); (err == nil) != c.clean {
+			t.Errorf("with an index that is %s: %v", c.what, err)
 		}
 		path, err := PreserveUnclean(root, filepath.Join(root, "side"))
-		if err != nil || (path == "") != clean {
-			t.Errorf("with an index that is %s: copied to %q, %v", what, path, err)
+		if err != nil || (path == "") != c.clean {
+			t.Errorf("with an index that is %s: copied to %q, %v", c.what, path, err)
 		}
 	}
 }

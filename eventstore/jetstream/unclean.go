@@ -53,16 +53,49 @@ func setMarker(dir string) error {
 	return syncDir(dir)
 }
 
-// clearMarker says, durably, that the server stopped as it should. The server
-// does not say whether it could write everything, but it writes the index last:
-// a stream whose index is older than its newest block was not stopped cleanly.
-func clearMarker(dir string) error {
+// ends are the newest block of a stream and its index, nil where it has none: what a
+// server that writes to the stream changes.
+type ends struct{ block, index os.FileInfo }
+
+// readEnds gives those of each stream under the server's folder.
+func readEnds(dir string) (map[string]ends, error) {
 	streams, err := streamDirs(dir)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]ends{}
+	for _, stream := range streams {
+		if all[stream], err = endsOf(filepath.Join(stream, "msgs")); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func endsOf(messages string) (e ends, err error) {
+	blocks, err := listBlocks(messages)
+	if err != nil || len(blocks) == 0 {
+		return ends{}, err
+	}
+	if e.block, err = os.Stat(filepath.Join(messages, strconv.Itoa(blocks[len(blocks)-1])+blockSuffix)); err != nil {
+		return ends{}, fmt.Errorf("the newest block: %w", err)
+	}
+	e.index, err = os.Stat(filepath.Join(messages, indexFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return ends{}, fmt.Errorf("the index: %w", err)
+	}
+	return e, nil
+}
+
+// clearMarker says, durably, that the server stopped as it should. It takes what the
+// streams ended with when the server was started.
+func clearMarker(dir string, started map[string]ends) error {
+	stopped, err := readEnds(dir)
 	if err != nil {
 		return err
 	}
-	for _, stream := range streams {
-		if err := checkStopped(filepath.Join(stream, "msgs")); err != nil {
+	for stream, e := range stopped {
+		if err := e.stoppedAfter(started[stream]); err != nil {
 			return err
 		}
 	}
@@ -72,23 +105,27 @@ func clearMarker(dir string) error {
 	return syncDir(dir)
 }
 
-func checkStopped(messages string) error {
-	blocks, err := listBlocks(messages)
-	if err != nil || len(blocks) == 0 {
-		return err
-	}
-	index, err := os.Stat(filepath.Join(messages, indexFile))
-	if err != nil {
-		return fmt.Errorf("the server did not write its index: %w", err)
-	}
-	newest, err := os.Stat(filepath.Join(messages, strconv.Itoa(blocks[len(blocks)-1])+blockSuffix))
-	if err != nil {
-		return fmt.Errorf("the newest block: %w", err)
-	}
-	if index.ModTime().Before(newest.ModTime()) {
+// stoppedAfter tells whether a stream was stopped cleanly. The server does not say
+// whether it could write everything, but it writes the index last: a stream whose index
+// is older than its newest block was not. A server that wrote nothing leaves the times
+// as it found them, whatever they are: those of a copy are of when it was made.
+func (e ends) stoppedAfter(started ends) error {
+	switch {
+	case e.block == nil:
+		return nil
+	case e.index == nil:
+		return errors.New("the server did not write its index")
+	case unchanged(e.block, started.block) && unchanged(e.index, started.index):
+		return nil
+	case e.index.ModTime().Before(e.block.ModTime()):
 		return errors.New("the server did not write its index after its newest block")
 	}
 	return nil
+}
+
+// unchanged reports whether a file was not written since it was looked at.
+func unchanged(now, then os.FileInfo) bool {
+	return then != nil && os.SameFile(now, then) && now.Size() == then.Size() && now.ModTime().Equal(then.ModTime())
 }
 
 // PreserveUnclean copies the newest blocks and the index of each stream under
