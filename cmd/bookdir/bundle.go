@@ -7,12 +7,14 @@ import (
 	"iter"
 	"slices"
 
+	"github.com/google/uuid"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/daybook-ledger/daybook/eventstore/bundle"
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
 	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/eventstore/seal"
+	"github.com/daybook-ledger/daybook/eventstore/transparency"
 	"github.com/daybook-ledger/daybook/ledger"
 	"github.com/daybook-ledger/daybook/ledger/commit"
 	"github.com/daybook-ledger/daybook/projections"
@@ -119,6 +121,19 @@ func (b *Book) stored(ctx context.Context, place Place) ([]byte, error) {
 		}
 	}
 	return nil, fmt.Errorf("bookdir: page %d does not hold position %d", place.Page, place.Position)
+}
+
+// Receipted reports whether a receipt is that of a command of this book. That its
+// signature counts is not asked: it may be of a key that was replaced since.
+func (b *Book) Receipted(ctx context.Context, r transparency.Receipt, command uuid.UUID) (bool, error) {
+	for c, err := range b.Between(ctx, r.Position, r.Position+1) {
+		if err != nil || c.ID != command {
+			return false, err
+		}
+		stored, err := b.stored(ctx, Place{Page: c.Page, Position: c.Position})
+		return page.EntryHash(stored) == r.Entry, err
+	}
+	return false, nil
 }
 
 // disclose gives the secrets of a commit's sections, but for those erased.

@@ -49,6 +49,8 @@ var (
 	ErrNoBook = errors.New("bookdir: no book here")
 	// ErrExists means that the folder holds something already.
 	ErrExists = errors.New("bookdir: the folder is not empty")
+	// ErrFileExists means that a file is there already, and is not written over.
+	ErrFileExists = errors.New("the file is there already")
 	// ErrNewer means that a newer version of the program made the book.
 	ErrNewer = errors.New("bookdir: the book was made by a newer version of the program")
 	// ErrDamaged means that book.json cannot be used.
@@ -163,6 +165,15 @@ func writeInfo(dir string, i Info) error {
 		return fmt.Errorf("bookdir: %w", err)
 	}
 	return writeDurably(filepath.Join(dir, "book.json"), append(data, '\n'), 0o644)
+}
+
+// NewFile opens a file that was not there; ErrFileExists where one was.
+func NewFile(path string, mode fs.FileMode) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("%w: %s", ErrFileExists, path)
+	}
+	return file, err
 }
 
 // writeDurably puts a whole file in place at once, or not at all.

@@ -358,7 +358,7 @@ func writeIdentity(file, vkey string, seed []byte) error {
 	hash, _, _ := strings.Cut(rest, "+")
 	key := append([]byte{1}, seed...)
 	defer clear(key)
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := NewFile(file, 0o600)
 	if err != nil {
 		return fmt.Errorf("bookdir: the identity key: %w", err)
 	}

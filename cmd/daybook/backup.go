@@ -321,14 +321,17 @@ code is 1 when anything was wrong.`,
 			if err != nil {
 				return err
 			}
+			entered, err := s.keep(done.Receipt)
+			if err != nil {
+				return err
+			}
 			answer := drillJSON{
-				OK: done.Failure == "", Archive: done.Archive, Milliseconds: done.Milliseconds, Failure: done.Failure,
-				change: change{Position: done.Receipt.Position, Command: s.id, Repeated: done.Receipt.Repeated},
+				OK: done.Failure == "", Archive: done.Archive, Milliseconds: done.Milliseconds, Failure: done.Failure, change: entered,
 			}
 			if done.Restored != nil {
 				answer.Size = done.Restored.Size
 			}
-			if err := errors.Join(a.answer(answer, answer.people), s.keep(done.Receipt)); err != nil {
+			if err := a.answer(answer, answer.people); err != nil {
 				return err
 			}
 			if !answer.OK {

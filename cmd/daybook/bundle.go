@@ -73,7 +73,7 @@ secrets that open exactly these sections and no other. What was erased stays so.
 			if err != nil {
 				return err
 			}
-			if err := os.WriteFile(out, data, 0o600); err != nil {
+			if _, err := newFile(out, func(w io.Writer) (int, error) { return w.Write(data) }); err != nil {
 				return fmt.Errorf("the bundle: %w", err)
 			}
 			v := bundledJSON{out, about, len(made.Commits), len(made.Secrets), len(data), sizeOf(made.Checkpoint)}
@@ -86,7 +86,7 @@ secrets that open exactly these sections and no other. What was erased stays so.
 		}),
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&out, "out", "", "the `FILE` to write")
+	flags.StringVar(&out, "out", "", "write to this new `FILE`")
 	flags.StringVar(&period, "period", "", "a `MONTH`, such as 2026-01")
 	flags.BoolVar(&buyer, "customer", false, "the name is a customer's")
 	flags.BoolVar(&reveal, "reveal", false, "let the file open the sections")

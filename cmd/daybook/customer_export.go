@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/google/uuid"
@@ -82,8 +80,9 @@ erasure does not reach it.`,
 			if out == "" {
 				return writeExport(a.stdout, export)
 			}
-			if err := writeExportFile(out, export); err != nil {
-				return err
+			write := func(w io.Writer) (int, error) { return len(export.Entries), writeExport(w, export) }
+			if _, err := newFile(out, write); err != nil {
+				return fmt.Errorf("write the export: %w", err)
 			}
 			answer := struct {
 				ID      uuid.UUID `json:"id"`
@@ -95,7 +94,7 @@ erasure does not reach it.`,
 			})
 		}),
 	}
-	cmd.Flags().StringVar(&out, "out", "", "write to this `FILE`, which must not be there yet")
+	cmd.Flags().StringVar(&out, "out", "", "write to this new `FILE`")
 	return cmd
 }
 
@@ -107,14 +106,6 @@ func writeExport(w io.Writer, e exported) error {
 		return fmt.Errorf("write the export: %w", err)
 	}
 	return nil
-}
-
-func writeExportFile(path string, e exported) error {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("write the export: %w", err)
-	}
-	return errors.Join(writeExport(file, e), file.Close())
 }
 
 // export gathers what the log holds about a customer.

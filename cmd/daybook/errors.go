@@ -39,6 +39,8 @@ type failure struct {
 	usage bool
 	// computed is the totals of a document that was refused for them; nil else.
 	computed *tax.Totals
+	// entered is the command that was entered all the same; nil else.
+	entered *change
 }
 
 func (f *failure) Error() string { return f.message }
@@ -53,6 +55,7 @@ const (
 	codeRejects      = "rejects"
 	codeBadContent   = "bad-content"
 	codeBadLine      = "bad-line"
+	codeAnswerLost   = "answer-lost"
 )
 
 func usage(format string, args ...any) error {
@@ -85,6 +88,7 @@ var known = []struct {
 
 	{bookdir.ErrNoBook, "no-book", "make one with daybook init, or say where it is with --dir"},
 	{bookdir.ErrExists, "folder-not-empty", "give a new folder, or an empty one"},
+	{bookdir.ErrFileExists, "file-exists", "give another name, or remove it first"},
 	{bookdir.ErrNewer, "newer-version", hintNewer},
 	{bookdir.ErrDamaged, "book-damaged", "bring book.json back from a backup: it holds nothing secret"},
 	{bookdir.ErrBusy, "busy", hintBusy},
@@ -159,6 +163,7 @@ func explain(err, interrupted error) *failure {
 	var refusal *domain.Refusal
 	var fault *projections.Fault
 	var stopped *importer.Stopped
+	var lost *unwritten
 	switch {
 	case errors.As(err, &told):
 		return told
@@ -182,6 +187,8 @@ func explain(err, interrupted error) *failure {
 		return f
 	case errors.Is(err, ledger.ErrOutcomeUnknown):
 		return classify(err)
+	case errors.As(err, &lost):
+		return &failure{code: codeAnswerLost, message: plain(err), hint: hintOutput}
 	case interrupted != nil && (errors.Is(err, context.Canceled) || errors.Is(err, interrupted)):
 		return stoppedBySignal
 	}
@@ -244,6 +251,7 @@ type toldFailure struct {
 		Message  string      `json:"message"`
 		Hint     string      `json:"hint"`
 		Computed *totalsJSON `json:"computed,omitempty"`
+		Entered  *change     `json:"entered,omitempty"`
 	} `json:"error"`
 }
 
@@ -269,7 +277,7 @@ func (f *failure) tell(a *app) {
 	if a.json {
 		var told toldFailure
 		told.Error.Code, told.Error.Message, told.Error.Hint = f.code, f.message, f.hint
-		told.Error.Computed = f.totals()
+		told.Error.Computed, told.Error.Entered = f.totals(), f.entered
 		encoder := json.NewEncoder(a.stderr)
 		encoder.SetEscapeHTML(false)
 		_ = encoder.Encode(told) // nobody is left to hear that stderr cannot be written

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -74,20 +72,4 @@ other currencies bear what they are worth in the book's, as their total cost.`,
 	flags.StringVar(&to, "to", "", "only entries of this `DATE` or earlier")
 	flags.StringVar(&out, "out", "", "write to this new `FILE`")
 	return cmd
-}
-
-// newFile writes a file that was not there; what fails leaves none.
-func newFile(path string, write func(io.Writer) (int, error)) (n int, err error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if errors.Is(err, os.ErrExist) {
-		return 0, fail("file-exists", "give another name, or remove it first", "%s is there already", path)
-	}
-	if err != nil {
-		return 0, err
-	}
-	n, err = write(file)
-	if err = errors.Join(err, file.Close()); err != nil {
-		return 0, errors.Join(err, os.Remove(path))
-	}
-	return n, nil
 }

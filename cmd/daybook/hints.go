@@ -5,6 +5,7 @@ const (
 	hintUsage   = "daybook help says how it is used"
 	hintCodes   = "docs/CLI.md says under Codes what this means"
 	hintDebug   = "DAYBOOK_DEBUG=1 shows what goes on inside"
+	hintOutput  = "see that the output can be written, and ask again; what was to be changed is changed"
 	hintReceipt = "take the receipt as it was written, and the book that gave it"
 )
 

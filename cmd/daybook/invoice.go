@@ -41,7 +41,7 @@ func (s *session) enterDocument(ctx context.Context, verb string, command domain
 		doc, err = v.Document(ctx, command.Stream(), s.app.today())
 	}
 	if err != nil {
-		return fmt.Errorf("the command %s was entered at position %d, but the document cannot be shown: %w", done.Command, done.Position, err)
+		return err
 	}
 	return s.app.answer(documentChanged{doc.Summary, done}, func(w io.Writer) {
 		name := doc.Number

@@ -36,8 +36,17 @@ type unheard struct {
 func (u *unheard) Write(p []byte) (int, error) {
 	n, err := u.to.Write(p)
 	u.gone = u.gone || errors.Is(err, syscall.EPIPE)
+	if err != nil {
+		err = &unwritten{err}
+	}
 	return n, err
 }
+
+// unwritten is why an answer or a receipt could not be written. It tells nothing of
+// the disk with the book, and what was to be done is done.
+type unwritten struct{ error }
+
+func (u *unwritten) Unwrap() error { return u.error }
 
 // kept keeps the first error of a writer, so that a text can be written in one
 // go.

@@ -153,7 +153,7 @@ func (s *session) closePeriod(ctx context.Context, through domain.Date, rates []
 	receipt, settling := s.settle(ctx, through, rates)
 	switch {
 	case settling == nil && refused:
-		done, err = change{Position: receipt.Position, Command: receipt.Command}, s.keep(receipt)
+		done, err = s.keep(receipt)
 	case settling == nil:
 	case refusedAs(settling, "already-settled"): // by somebody who was quicker
 		return done, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -39,8 +38,10 @@ type session struct {
 	day domain.Date
 	// id is that of the one command that the process gives.
 	id uuid.UUID
-	// receipt is where its receipt is to go, if anywhere.
-	receipt string
+	// receipt is where its receipt is to go; nil for nowhere.
+	receipt *receiptFile
+	// entered is the command once it was entered, nil before.
+	entered *change
 }
 
 // withBook makes a command's function of one that needs the book.
@@ -50,12 +51,13 @@ func (a *app) withBook(f func(ctx context.Context, s *session, cmd *cobra.Comman
 		if err != nil {
 			return err
 		}
-		if err = s.commandFlags(cmd); err == nil {
+		if err = s.commandFlags(cmd.Context(), cmd); err == nil {
 			err = s.momentFlags(cmd.Context(), cmd)
 		}
 		if err == nil {
-			err = f(cmd.Context(), s, cmd, args)
+			err = s.unanswered(f(cmd.Context(), s, cmd, args), context.Cause(cmd.Context()))
 		}
+		err = errors.Join(err, s.receipt.end())
 		return a.closed(err, s.close(cmd.Context()))
 	})
 }
@@ -134,28 +136,31 @@ func (s *session) now(ctx context.Context) (*views.Queries, error) {
 // changing adds the flags of commands that change the book.
 func changing(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().String("command-id", "", "the command's own `ID`, a UUID: what is repeated with the same one is entered once")
-	cmd.Flags().String("receipt", "", "write the signed receipt to this `FILE`")
+	cmd.Flags().String("receipt", "", "write the signed receipt to this new `FILE`")
 	return cmd
 }
 
 // commandFlags reads the flags of changing, where the command has them.
-func (s *session) commandFlags(cmd *cobra.Command) error {
+func (s *session) commandFlags(ctx context.Context, cmd *cobra.Command) error {
 	s.id = uuid.Must(uuid.NewV7())
 	if cmd.Flags().Lookup("command-id") == nil {
 		return nil
 	}
-	var err error
-	if s.receipt, err = cmd.Flags().GetString("receipt"); err != nil {
-		return err
-	}
 	given, err := cmd.Flags().GetString("command-id")
-	if err != nil || given == "" {
+	if err != nil {
 		return err
 	}
-	if s.id, err = uuid.Parse(given); err != nil || s.id == uuid.Nil {
-		return usage("--command-id %q is not a UUID", given)
+	if given != "" {
+		if s.id, err = uuid.Parse(given); err != nil || s.id == uuid.Nil {
+			return usage("--command-id %q is not a UUID", given)
+		}
 	}
-	return nil
+	receipt, err := cmd.Flags().GetString("receipt")
+	if err != nil || receipt == "" {
+		return err
+	}
+	s.receipt, err = s.openReceipt(ctx, receipt)
+	return err
 }
 
 // newID is the id of what the command begins. It follows from the command's, so
@@ -184,8 +189,23 @@ func (s *session) enter(ctx context.Context, command domain.Command, expect *uin
 	if err != nil {
 		return change{}, err
 	}
-	c := change{Position: receipt.Position, Command: s.id, Repeated: receipt.Repeated}
-	return c, s.keep(receipt)
+	return s.keep(receipt)
+}
+
+// unanswered is the error of the process's command after it was entered, whatever
+// kept it from being answered: nobody must take that for a refusal, and enter it
+// twice. What a further step was refused for stays as it is.
+func (s *session) unanswered(err, interrupted error) error {
+	var told *failure
+	var refusal *domain.Refusal
+	if err == nil || s.entered == nil || s.app.unheard.gone || errors.As(err, &told) || errors.As(err, &refusal) {
+		return err
+	}
+	return &failure{
+		code: codeAnswerLost, entered: s.entered,
+		message: fmt.Sprintf("the command was entered at position %d, but its answer is lost: %s", s.entered.Position, explain(err, interrupted).message),
+		hint:    fmt.Sprintf("do not repeat it as it is: the same command with --command-id %s is not entered again, and gives answer and receipt", s.entered.Command),
+	}
 }
 
 // validator is a command that checks its own form.
@@ -221,19 +241,23 @@ func (s *session) submit(ctx context.Context, e ledger.Envelope) func() (ledger.
 	}
 }
 
-// keep writes the receipt where it is wanted.
-func (s *session) keep(r ledger.Receipt) error {
-	if s.receipt == "" {
-		return nil
+// keep takes note of what was entered, and writes the receipt where it is wanted.
+func (s *session) keep(r ledger.Receipt) (change, error) {
+	c := change{Position: r.Position, Command: r.Command, Repeated: r.Repeated}
+	if r.Command == s.id {
+		s.entered = &c
+	}
+	if s.receipt == nil {
+		return c, nil
 	}
 	text, err := r.Marshal()
 	if err == nil {
-		err = os.WriteFile(s.receipt, text, 0o644)
+		err = s.receipt.put(text)
 	}
 	if err != nil {
-		return fmt.Errorf("the command was entered at position %d, but its receipt could not be written: %w", r.Position, err)
+		return c, fmt.Errorf("write the receipt: %w", &unwritten{err})
 	}
-	return nil
+	return c, nil
 }
 
 // short is how an id is shown to people: enough of it to name it by.
