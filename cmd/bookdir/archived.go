@@ -43,14 +43,31 @@ func ArchivedLogs(ctx context.Context, p archive.Place) ([]ArchivedLog, error) {
 	return found, nil
 }
 
+// Checkpoint is a checkpoint as it was signed, which was kept in a file elsewhere
+// and which a log must have.
+type Checkpoint struct {
+	File   string
+	Signed []byte
+}
+
+// Expect checks by itself that a checkpoint is of a log, and gives what that must
+// have.
+func (c Checkpoint) Expect(v *page.Verifier) (transparency.Expectation, error) {
+	h, err := v.Checkpoint(c.Signed)
+	if err != nil {
+		return transparency.Expectation{}, fmt.Errorf("%s: %w", c.File, err)
+	}
+	return transparency.Expectation{Head: h, Whose: "the checkpoint in " + c.File}, nil
+}
+
 // ArchiveCheck checks an archive.
 type ArchiveCheck struct {
 	From       archive.Place
 	Origin     string // as in Restore
 	Identities archive.Identities
 	Trust      *transparency.KeyList // as in Restore
-	// Expected are checkpoints, as they were signed, that the log must have.
-	Expected [][]byte
+	// Expected are checkpoints that the log must have.
+	Expected []Checkpoint
 	// Progress may be nil.
 	Progress func(pages, of uint64)
 }
@@ -90,12 +107,12 @@ func (c ArchiveCheck) Do(ctx context.Context) (ArchiveReport, error) {
 	}
 	defer v.headers.revisions.close()
 	var expected []transparency.Expectation
-	for _, text := range c.Expected {
-		h, err := from.verifier.Checkpoint(text)
+	for _, given := range c.Expected {
+		e, err := given.Expect(from.verifier)
 		if err != nil {
 			return done, err
 		}
-		expected = append(expected, transparency.Expectation{Head: h, Whose: "the checkpoint given"})
+		expected = append(expected, e)
 	}
 	newestKey := keyring.KeyID(0)
 	v.report.Report, err = transparency.Verify(ctx, reader, from.verifier, transparency.Options{

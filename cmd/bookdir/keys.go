@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -39,8 +40,12 @@ var (
 	ErrOffline = errors.New("bookdir: the identity key is kept offline")
 )
 
-// identityMark begins the file of an identity key.
-const identityMark = "PRIVATE+KEY+"
+const (
+	// identityMark begins the file of an identity key.
+	identityMark = "PRIVATE+KEY+"
+	// maxIdentity is more bytes than such a file has.
+	maxIdentity = 4 << 10
+)
 
 func keysPath(dir string) string { return filepath.Join(dir, "keys") }
 
@@ -371,7 +376,12 @@ func writeIdentity(file, vkey string, seed []byte) error {
 
 // readIdentity reads the file of an identity key, which must be that of vkey.
 func readIdentity(file, vkey string) (ed25519.PrivateKey, error) {
-	text, err := os.ReadFile(file)
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("bookdir: the identity key: %w", err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxIdentity))
 	if err != nil {
 		return nil, fmt.Errorf("bookdir: the identity key: %w", err)
 	}

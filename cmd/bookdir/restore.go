@@ -158,8 +158,8 @@ type Restore struct {
 	// page that goes beyond.
 	UntilSize uint64
 	UntilTime time.Time
-	// Expected are checkpoints, as they were signed, that the log must have.
-	Expected [][]byte
+	// Expected are checkpoints that the log must have.
+	Expected []Checkpoint
 	// ReadOnly makes a copy that takes no commands. Any other goes on in a new epoch
 	// of the log, which the principal, an owner of the book, opens for the reason.
 	ReadOnly          bool
@@ -284,12 +284,12 @@ func (r Restore) restore(ctx context.Context, dir string, from archivedLog) (don
 
 // expected reads the checkpoints that were given.
 func (r Restore) expected(v *page.Verifier) (heads []page.Head, err error) {
-	for _, text := range r.Expected {
-		h, err := v.Checkpoint(text)
+	for _, given := range r.Expected {
+		e, err := given.Expect(v)
 		if err != nil {
 			return nil, err
 		}
-		heads = append(heads, h)
+		heads = append(heads, e.Head)
 	}
 	return heads, nil
 }

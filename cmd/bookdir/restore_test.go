@@ -232,7 +232,7 @@ func TestALossIsSaidAndMustBeAccepted(t *testing.T) {
 	newest := a.receipts[2].Receipt.Checkpoint
 	for name, accept := range map[string]*uint64{"nobody": nil, "too little": new(uint64(1)), "too much": new(uint64(3))} {
 		var loss *Loss
-		_, _, _, err := a.restore(t, func(r *Restore) { r.Expected, r.AcceptLoss = [][]byte{newest}, accept })
+		_, _, _, err := a.restore(t, func(r *Restore) { r.Expected, r.AcceptLoss = []Checkpoint{{Signed: newest}}, accept })
 		if !errors.As(err, &loss) || loss.Restored != 2 || loss.Known != 4 {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -240,7 +240,7 @@ func TestALossIsSaidAndMustBeAccepted(t *testing.T) {
 	if _, _, _, err := a.restore(t, func(r *Restore) { r.AcceptLoss = new(uint64(2)) }); !errors.Is(err, ErrNoLoss) {
 		t.Errorf("a loss that nobody knows of: %v", err)
 	}
-	dir, o, done, err := a.restore(t, func(r *Restore) { r.Expected, r.AcceptLoss = [][]byte{newest}, new(uint64(2)) })
+	dir, o, done, err := a.restore(t, func(r *Restore) { r.Expected, r.AcceptLoss = []Checkpoint{{Signed: newest}}, new(uint64(2)) })
 	if err != nil || done.Loss == nil || done.Loss.Commits() != 2 {
 		t.Fatalf("%+v, %v", done, err)
 	}

@@ -12,8 +12,14 @@ import (
 	"github.com/daybook-ledger/daybook/eventstore/transparency"
 )
 
-// ErrNoWitness means that the book has no witness of a name.
-var ErrNoWitness = errors.New("bookdir: the book has no such witness")
+var (
+	// ErrNoWitness means that the book has no witness of a name.
+	ErrNoWitness = errors.New("bookdir: the book has no such witness")
+	// ErrWitnessExists means that the book has a witness of that name or key.
+	ErrWitnessExists = errors.New("bookdir: the book has this witness already")
+	// ErrQuorum means that more witnesses would have to cosign than there are.
+	ErrQuorum = errors.New("bookdir: there are not so many witnesses")
+)
 
 // Places says where witnesses are reached, by their keys. It stands beside the
 // list of keys and is not signed: an address proves nothing, a key does.
@@ -48,6 +54,14 @@ func (p Places) write(dir string) error {
 // AddWitness enters a witness in the list of keys, and where it is reached. A
 // quorum of 0 leaves it as it is, or makes it 1 where there was none.
 func (a *Admin) AddWitness(w transparency.WitnessKey, url string, quorum int) error {
+	there := a.Info.Witnesses().Keys
+	same := func(o transparency.WitnessKey) bool { return o.Name == w.Name || o.Public.Equal(w.Public) }
+	if slices.ContainsFunc(there, same) {
+		return fmt.Errorf("%w: %s", ErrWitnessExists, w.Name)
+	}
+	if quorum > len(there)+1 {
+		return fmt.Errorf("%w: %d of %d would have to cosign", ErrQuorum, quorum, len(there)+1)
+	}
 	places, err := ReadPlaces(a.dir)
 	if err != nil {
 		return err

@@ -163,7 +163,7 @@ func (f *archiveFlags) trusted() (*transparency.KeyList, error) {
 }
 
 // read opens what the flags name.
-func (f *archiveFlags) read(a *app) (archive.Place, archive.Identities, [][]byte, error) {
+func (f *archiveFlags) read(a *app) (archive.Place, archive.Identities, []bookdir.Checkpoint, error) {
 	place, err := archive.Open(f.from, a.now)
 	if err != nil {
 		return nil, nil, nil, err
@@ -172,15 +172,8 @@ func (f *archiveFlags) read(a *app) (archive.Place, archive.Identities, [][]byte
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	var expected [][]byte
-	for _, path := range f.expect {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return nil, nil, nil, fmt.Errorf("the checkpoint: %w", err)
-		}
-		expected = append(expected, text)
-	}
-	return place, ids, expected, nil
+	expected, err := readCheckpoints(f.expect)
+	return place, ids, expected, err
 }
 
 // identities reads a file of age identities.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -56,6 +55,12 @@ secrets that open exactly these sections and no other. What was erased stays so.
 		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, args []string) error {
 			if (len(args) == 1) == (period != "") {
 				return usage("name a document or customer, or give a --period")
+			}
+			switch {
+			case len(args) == 1 && args[0] == "":
+				return usage("the name is empty")
+			case buyer && period != "":
+				return usage("--customer needs the customer's name, and a --period is of all customers")
 			}
 			about, streams, err := s.evidence(ctx, args, buyer, period)
 			if err != nil {
@@ -220,17 +225,17 @@ opens its section. It needs no book, no network, no passphrase and no other key.
 			if err != nil {
 				return err
 			}
-			data, err := os.ReadFile(args[0])
+			data, err := readFile(args[0], bundle.MaxSize)
 			if err != nil {
 				return fmt.Errorf("the bundle: %w", err)
 			}
 			b, err := bundle.Parse(data)
-			if err != nil {
-				return err
+			var v bundle.Verified
+			if err == nil {
+				v, err = b.Verify(keys)
 			}
-			v, err := b.Verify(keys)
 			if err != nil {
-				return err
+				return fmt.Errorf("%s: %w", args[0], err)
 			}
 			answer, err := newProvedJSON(v)
 			if err != nil {

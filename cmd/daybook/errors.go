@@ -99,6 +99,8 @@ var known = []struct {
 	{transparency.ErrTreeSize, "no-such-size", "daybook status tells how many commits the log has"},
 	{bookdir.ErrOtherExport, "export-other", "give a new folder: --to; a book that was restored goes on as another log"},
 	{bookdir.ErrNoWitness, "no-witness", "daybook keys public lists the witnesses"},
+	{bookdir.ErrWitnessExists, "witness-exists", "daybook keys public lists the witnesses; daybook keys witness remove takes one away"},
+	{bookdir.ErrQuorum, "invalid-quorum", "give a --quorum of as many witnesses as there are with this one, or fewer"},
 	{bookdir.ErrNoArchive, "no-archive", "say where it is to be: daybook backup --to FOLDER --recipient age1…"},
 	{bookdir.ErrRecipientsChanged, "recipients-changed", "give another --to: everything is archived there anew for the recipients of now"},
 	{bookdir.ErrTwin, "archive-contradiction", "find the other copy of the book that writes there, and restore one of the two to go on under a name of its own"},
@@ -211,10 +213,12 @@ func classify(err error) *failure {
 	var badPage *page.Error
 	var badReceipt *transparency.Error
 	switch {
+	case errors.As(err, &badPage) && badPage.Page == 0: // it may be of a file that somebody gave
+		return &failure{code: badPage.Code, message: plain(err), hint: cmp.Or(hints[badPage.Code], hintVerify)}
 	case errors.As(err, &badPage):
 		return &failure{code: badPage.Code, message: plain(err), hint: hintVerify}
 	case errors.As(err, &badReceipt):
-		return &failure{code: badReceipt.Code, message: plain(err), hint: hintReceipt}
+		return &failure{code: badReceipt.Code, message: plain(err), hint: cmp.Or(hints[badReceipt.Code], hintReceipt)}
 	}
 	return &failure{code: codeFailed, message: plain(err), hint: hintDebug}
 }

@@ -15,11 +15,13 @@ const (
 	hintExport = "have the system that wrote the file export it again"
 	hintShow   = "daybook invoice show tells what is open, written off and relieved"
 	hintFree   = "daybook payment show tells what is free, and where the rest went"
+	hintKeys   = "take the list as daybook keys public wrote it"
+	hintBundle = "take the bundle as daybook bundle create wrote it: one that was altered or cut off proves nothing"
 	hintTaken  = "find what bears it with ext: and the reference, and give another"
 )
 
-// hints say what to do after refusals whose package does not: it does not know
-// how it is asked.
+// hints say what to do after refusals, and after what is wrong with proofs, whose
+// package does not: it does not know how it is asked.
 var hints = map[string]string{
 	"invalid-drill":               "daybook backup drill enters what it finds",
 	"already-issued":              "an issued invoice is corrected by a credit note: daybook credit issue",
@@ -30,8 +32,14 @@ var hints = map[string]string{
 	"before-invoice":              hintLater,
 	"before-use":                  hintLater,
 	"before-write-off":            hintLater,
+	"bundle-form":                 hintBundle,
+	"bundle-proof":                hintBundle,
+	"bundle-secret":               hintBundle,
+	"checkpoint-form":             "take the file with the checkpoint as it was written, and for this book: daybook log export writes the newest checkpoint",
+	"checkpoint-signature":        "it is of another book, or of a key that the list of keys lacks: daybook keys public gives the newest list",
 	"command-too-large":           hintDivide,
 	"control-character":           "take out what is no text, such as escapes; line breaks and tabs may stand in notes and terms only",
+	"cosignature":                 "daybook witness prints the public key of a witness; a cosignature is taken as the witness gave it",
 	"customer-mismatch":           "name documents and payments of one customer",
 	"customer-name-missing":       "give the customer a name",
 	"due-before-issue":            "give a later due date: daybook invoice edit --due",
@@ -44,6 +52,10 @@ var hints = map[string]string{
 	"invalid-month":               "write year and month: 2026-01",
 	"invalid-rate":                "write category and percentage, such as S20, or Z where there is no tax",
 	"invalid-width":               "--digits 5 writes 00001",
+	"key-range":                   "a key signed it that does not count there: who repeats a command with its --command-id gets a new receipt, daybook log export writes a new checkpoint",
+	"keys-form":                   hintKeys,
+	"keys-history":                "it is of another book, or contradicts the list that you trust: ask the owner of the book, by a way that nobody who runs the server controls",
+	"keys-signature":              hintKeys,
 	"malformed-ubl":               hintExport,
 	"malformed-xml":               hintExport,
 	"missing-exemption-reason":    "say why no tax is charged: --exemption 'AE=Reverse charge'",

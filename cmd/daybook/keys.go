@@ -234,6 +234,9 @@ cosigned.`,
 		Example: `  daybook keys witness add 'witness.example/w1+8832d1ae+BNVC…' https://witness.example/ --quorum 1`,
 		Args:    cobra.ExactArgs(2),
 		RunE: a.do(func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("quorum") && quorum < 1 {
+				return usage("--quorum %d: at least 1 witness must cosign", quorum)
+			}
 			key, err := transparency.ParseWitnessKey(args[0])
 			if err != nil {
 				return err

@@ -143,6 +143,8 @@ func count[N int | uint64](n N, noun string) string {
 	}
 	if stem, ends := strings.CutSuffix(noun, "y"); ends {
 		noun = stem + "ie"
+	} else if strings.HasSuffix(noun, "s") {
+		noun += "e"
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
 }

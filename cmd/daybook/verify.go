@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/daybook-ledger/daybook/cmd/bookdir"
+	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/eventstore/transparency"
 )
 
@@ -109,16 +109,21 @@ func (a *app) verifyOptions(dir string, l *bookdir.Log, f verifyFlags) (o bookdi
 	if o.Receipts, err = readReceipts(f.receipts); err != nil {
 		return o, err
 	}
-	for _, path := range f.expect {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return o, fmt.Errorf("the checkpoint: %w", err)
+	for i, r := range o.Receipts {
+		if _, err := r.Verify(l.Verifier); err != nil {
+			return o, fmt.Errorf("%s: %w", f.receipts[i], err)
 		}
-		h, err := l.Verifier.Checkpoint(text)
+	}
+	given, err := readCheckpoints(f.expect)
+	if err != nil {
+		return o, err
+	}
+	for _, c := range given {
+		e, err := c.Expect(l.Verifier)
 		if err != nil {
 			return o, err
 		}
-		o.Expected = append(o.Expected, transparency.Expectation{Head: h, Whose: "the checkpoint given"})
+		o.Expected = append(o.Expected, e)
 	}
 	if !f.deep {
 		return o, nil
@@ -152,22 +157,37 @@ func (a *app) trust(path string, l *bookdir.Log) error {
 }
 
 func readKeyList(path string) (transparency.KeyList, error) {
-	text, err := os.ReadFile(path)
+	text, err := readFile(path, transparency.MaxKeyList)
 	if err != nil {
 		return transparency.KeyList{}, fmt.Errorf("the list of keys: %w", err)
 	}
-	return transparency.ParseKeyList(text)
+	list, err := transparency.ParseKeyList(text)
+	if err != nil {
+		return list, fmt.Errorf("%s: %w", path, err)
+	}
+	return list, nil
+}
+
+func readCheckpoints(paths []string) (given []bookdir.Checkpoint, err error) {
+	for _, path := range paths {
+		text, err := readFile(path, page.MaxCheckpoint)
+		if err != nil {
+			return nil, fmt.Errorf("the checkpoint: %w", err)
+		}
+		given = append(given, bookdir.Checkpoint{File: path, Signed: text})
+	}
+	return given, nil
 }
 
 func readReceipts(paths []string) (receipts []transparency.Receipt, err error) {
 	for _, path := range paths {
-		text, err := os.ReadFile(path)
+		text, err := readFile(path, transparency.MaxReceipt)
 		if err != nil {
 			return nil, fmt.Errorf("the receipt: %w", err)
 		}
 		r, err := transparency.ParseReceipt(text)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		receipts = append(receipts, r)
 	}
