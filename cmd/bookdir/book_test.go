@@ -5,9 +5,11 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/google/uuid"
@@ -133,6 +135,34 @@ func TestASecondProcessUsesTheHolders(t *testing.T) {
 		t.Errorf("the guest as holder says %+v, %v", again, err)
 	}
 	if _, err := guest.Do(t.Context(), register("Bob")); err != nil {
+		t.Error(err)
+	}
+}
+
+// A log in a folder that cannot be written is not opened, and that is what is told.
+func TestUnwritable(t *testing.T) {
+	for _, cause := range []error{syscall.EACCES, syscall.EPERM, syscall.EROFS} {
+		if err := unwritable(&fs.PathError{Op: "open", Path: "store/lock", Err: cause}); !errors.Is(err, ErrUnwritable) || !errors.Is(err, cause) {
+			t.Errorf("%v: %v", cause, err)
+		}
+	}
+	if err := unwritable(io.EOF); !errors.Is(err, io.EOF) || errors.Is(err, ErrUnwritable) {
+		t.Error(err)
+	}
+	if os.Geteuid() == 0 {
+		t.Skip("whoever is root may write anywhere")
+	}
+	dir, _ := create(t)
+	allow := func(folder, file fs.FileMode) {
+		for path, mode := range map[string]fs.FileMode{"store/lock": file, "store": folder, ".": folder} {
+			if err := os.Chmod(filepath.Join(dir, path), mode); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	allow(0o500, 0o400)
+	defer allow(0o700, 0o600)
+	if _, err := OpenLog(t.Context(), dir, 0, quiet()); !errors.Is(err, ErrUnwritable) {
 		t.Error(err)
 	}
 }

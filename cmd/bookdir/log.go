@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/daybook-ledger/daybook/eventstore"
@@ -31,6 +33,18 @@ type Log struct {
 
 	// link has no keys.
 	link *link
+}
+
+// ErrUnwritable means that a log cannot be opened where it lies, not to be read
+// either: whoever opens one locks its folder, and the server in it writes there.
+var ErrUnwritable = errors.New("bookdir: the book's folder cannot be written")
+
+// unwritable is the error of a log that cannot be opened for that.
+func unwritable(err error) error {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return fmt.Errorf("%w: %w", ErrUnwritable, err)
+	}
+	return err
 }
 
 // OpenLog opens the log of the book in a folder: as its holder, or through the
@@ -58,7 +72,7 @@ func OpenLog(ctx context.Context, dir string, wait time.Duration, log *slog.Logg
 		if err == nil {
 			return l, nil
 		}
-		err = errors.Join(err, l.Close(context.WithoutCancel(ctx)))
+		err = errors.Join(unwritable(err), l.Close(context.WithoutCancel(ctx)))
 		if !again(err) || time.Now().After(deadline) {
 			return nil, err
 		}

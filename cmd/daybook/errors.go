@@ -56,6 +56,7 @@ const (
 	codeBadContent   = "bad-content"
 	codeBadLine      = "bad-line"
 	codeAnswerLost   = "answer-lost"
+	codeKeyFile      = "key-file-unusable"
 )
 
 func usage(format string, args ...any) error {
@@ -107,6 +108,7 @@ var known = []struct {
 	{bookdir.ErrArchiveGone, "archive-gone", "mount the disk that has the archive, or bring it back; if it is lost, begin another elsewhere: daybook backup --to PLACE"},
 	{bookdir.ErrNoLog, "archive-missing", "check --from and --origin; daybook backup list tells what is there"},
 	{bookdir.ErrSeveralLogs, "archive-ambiguous", "name one with --origin; daybook backup list tells what is there"},
+	{bookdir.ErrUnwritable, "no-permission", "copy the book's folder to where it can be written, and verify the copy: a log is not opened without writing to its folder"},
 	{bookdir.ErrSound, "nothing-to-repair", "daybook verify checks the whole log"},
 	{bookdir.ErrNoLoss, "no-loss", "leave out --accept-loss"},
 	{archive.ErrIdentity, "wrong-identity", "give the file of an identity whose recipient the archive was made for"},
@@ -122,7 +124,7 @@ var known = []struct {
 
 	{keyring.ErrNewer, "newer-version", hintNewer},
 	{keyring.ErrPassphrase, "wrong-passphrase", "check the passphrase, or name the key file that the book was made with: --key-file"},
-	{keyring.ErrKeyFile, "key-file-unusable", "a key file holds at least 32 random bytes and is readable by its owner alone"},
+	{keyring.ErrKeyFile, codeKeyFile, "a key file holds at least 32 random bytes and is readable by its owner alone"},
 	{keyring.ErrMissing, "ring-missing", "daybook restore makes the book anew from its archive: without its keys nobody can read it"},
 	{keyring.ErrDamaged, "ring-damaged", "daybook restore makes the book anew from its archive: without its keys nobody can read it"},
 	{keyring.ErrExists, "folder-not-empty", "give a new folder, or an empty one"},
@@ -205,6 +207,9 @@ var stoppedBySignal = &failure{code: codeInterrupted, message: "stopped by a sig
 
 // classify finds the code of an error that has none of its own.
 func classify(err error) *failure {
+	if errors.Is(err, keyring.ErrKeyFile) && errors.Is(err, fs.ErrNotExist) {
+		return &failure{code: codeKeyFile, message: plain(err), hint: hintNoKeyFile}
+	}
 	for _, k := range known {
 		if errors.Is(err, k.err) {
 			return &failure{code: k.code, message: plain(err), hint: k.hint}
@@ -237,15 +242,16 @@ func hintOf(code, otherwise string) string {
 // for those who read the code.
 var place = regexp.MustCompile(`^(?:bookdir|archive|ledger|eventstore|keyring|head|state|seal|commit|page|transparency|projections|views|sqlite|postgres|remote|importer/csvfile|importer/ubl|importer|witness): `)
 
+// plain is the text of an error, on one line: each of several errors is a part.
 func plain(err error) string {
-	text := err.Error()
-	for {
-		shorter := place.ReplaceAllString(text, "")
-		if shorter == text {
-			return text
+	parts := strings.Split(err.Error(), "\n")
+	for i, part := range parts {
+		for shorter := place.ReplaceAllString(part, ""); shorter != part; shorter = place.ReplaceAllString(part, "") {
+			part = shorter
 		}
-		text = shorter
+		parts[i] = part
 	}
+	return joined(strings.Join(parts, "\n"))
 }
 
 // told is the JSON form of a failure.
@@ -280,19 +286,19 @@ func (f *failure) totals() *totalsJSON {
 func (f *failure) tell(a *app) {
 	if a.json {
 		var told toldFailure
-		told.Error.Code, told.Error.Message, told.Error.Hint = f.code, f.message, f.hint
+		told.Error.Code, told.Error.Message, told.Error.Hint = f.code, joined(f.message), joined(f.hint)
 		told.Error.Computed, told.Error.Entered = f.totals(), f.entered
 		encoder := json.NewEncoder(a.stderr)
 		encoder.SetEscapeHTML(false)
 		_ = encoder.Encode(told) // nobody is left to hear that stderr cannot be written
 		return
 	}
-	fmt.Fprintf(a.stderr, "daybook: error: %s (%s)\n", printable(f.message), f.code)
+	fmt.Fprintf(a.stderr, "daybook: error: %s (%s)\n", joined(printable(f.message)), f.code)
 	if t := f.totals(); t != nil {
 		fmt.Fprintf(a.stderr, "daybook: computed: net %s, tax %s, total %s, due %s %s\n", t.Net, t.Tax, t.Total, t.Due, t.Currency)
 	}
 	if f.hint != "" {
-		fmt.Fprintf(a.stderr, "daybook: hint: %s\n", printable(f.hint))
+		fmt.Fprintf(a.stderr, "daybook: hint: %s\n", joined(printable(f.hint)))
 	}
 }
 

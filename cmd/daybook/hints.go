@@ -2,11 +2,12 @@ package main
 
 // Hints for errors that nothing better is known about.
 const (
-	hintUsage   = "daybook help says how it is used"
-	hintCodes   = "docs/CLI.md says under Codes what this means"
-	hintDebug   = "DAYBOOK_DEBUG=1 shows what goes on inside"
-	hintOutput  = "see that the output can be written, and ask again; what was to be changed is changed"
-	hintReceipt = "take the receipt as it was written, and the book that gave it"
+	hintUsage     = "daybook help says how it is used"
+	hintCodes     = "docs/CLI.md says under Codes what this means"
+	hintDebug     = "DAYBOOK_DEBUG=1 shows what goes on inside"
+	hintOutput    = "see that the output can be written, and ask again; what was to be changed is changed"
+	hintNoKeyFile = "the file is not there: bring it back from where a copy of it is kept, or say where it is with --key-file"
+	hintReceipt   = "take the receipt as it was written, and the book that gave it"
 )
 
 const (

@@ -143,6 +143,22 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// TestOneLine holds that a message is one line, and begins with no package's name,
+// whatever it was joined from.
+func TestOneLine(t *testing.T) {
+	joined := errors.Join(errors.New("bookdir: read page 16: gone"), errors.New("eventstore: shut the server down: late"))
+	var out strings.Builder
+	explain(joined, nil).tell(&app{stderr: &out})
+	usage("unknown command\n\nDid you mean this?\n\tinvoice\n").(*failure).tell(&app{stderr: &out})
+	explain(joined, nil).tell(&app{stderr: &out, json: true})
+	const want = "daybook: error: read page 16: gone; shut the server down: late (failed)\ndaybook: hint: " + hintDebug + "\n" +
+		"daybook: error: unknown command; Did you mean this?; invoice (usage)\ndaybook: hint: " + hintUsage + "\n" +
+		`{"error":{"code":"failed","message":"read page 16: gone; shut the server down: late","hint":"` + hintDebug + `"}}` + "\n"
+	if out.String() != want {
+		t.Errorf("%s", out.String())
+	}
+}
+
 func TestPrintable(t *testing.T) {
 	if got := oneLine("a\x1b[2J\u202eb\nc\td"); got != "a\ufffd[2J\ufffdb c d" {
 		t.Errorf("%q", got)

@@ -136,7 +136,18 @@ func oneLine(text string) string {
 	return strings.Join(strings.Fields(printable(text)), " ")
 }
 
-// count is a number and its noun: 1 page, 2 pages.
+// joined puts the lines of a message into one.
+func joined(message string) string {
+	var parts []string
+	for line := range strings.Lines(message) {
+		if line = strings.TrimSpace(line); line != "" {
+			parts = append(parts, line)
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// count is a number and its noun: 1 page, 2 pages, 3 entries, 4 witnesses.
 func count[N int | uint64](n N, noun string) string {
 	if n == 1 {
 		return "1 " + noun

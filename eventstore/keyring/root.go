@@ -137,12 +137,12 @@ func readKeyFile(path string) ([]byte, error) {
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, errors.Join(ErrKeyFile, err)
+		return nil, fmt.Errorf("%w: %w", ErrKeyFile, err)
 	}
 	defer file.Close()
 	info, err := file.Stat()
 	if err != nil {
-		return nil, errors.Join(ErrKeyFile, err)
+		return nil, fmt.Errorf("%w: %w", ErrKeyFile, err)
 	}
 	if perm := info.Mode().Perm(); perm&0o077 != 0 {
 		return nil, fmt.Errorf("%w: %s has mode %04o and must have 0600", ErrKeyFile, path, perm)
@@ -154,7 +154,7 @@ func readKeyFile(path string) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %s is longer than %d bytes", ErrKeyFile, path, 2*maxKeyFile)
 	}
 	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, errors.Join(ErrKeyFile, err)
+		return nil, fmt.Errorf("%w: %w", ErrKeyFile, err)
 	}
 	secret, err := parseKeyFile(content[:n])
 	if err != nil {

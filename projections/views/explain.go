@@ -189,7 +189,7 @@ func checkDates(from, to domain.Date) error {
 		}
 	}
 	if from != "" && to != "" && to < from {
-		return fault("invalid-date", "%s is after %s", "", from, to)
+		return fault("invalid-date", "the time ends on %s, before it begins on %s", "give a time that ends on the day it begins, or later: --from, --to and --effective bound it", to, from)
 	}
 	return nil
 }
