@@ -28,9 +28,6 @@ const (
 	cosignLast = 2 * time.Second
 )
 
-// CodeWitnessAhead: a witness cosigned more than the log has, or another log.
-const CodeWitnessAhead = "witness-contradiction"
-
 // asked is a witness and what is known of it.
 type asked struct {
 	key    transparency.WitnessKey
@@ -216,15 +213,6 @@ func (c *cosigner) tell(w *asked, err error) {
 	c.link.options.Log.Debug("a witness did not cosign", "witness", w.key.Name, "error", err)
 }
 
-// Asked is what a witness says of the log.
-type Asked struct {
-	Witness string `json:"witness"`
-	// Size is the newest size that it cosigned, as far as it says so.
-	Size uint64 `json:"size,omitempty"`
-	// Error is why it said nothing.
-	Error string `json:"error,omitempty"`
-}
-
 // newestPath is where the newest checkpoint stands that witnesses were asked to
 // cosign, whether they did or not: verification asks them by it, without a key.
 func newestPath(dir string) string { return filepath.Join(dir, "checkpoint") }
@@ -243,63 +231,4 @@ func (l *Log) newest() ([]byte, page.Head, error) {
 		return nil, page.Head{}, nil // by a key that was compromised since
 	}
 	return text, h, err
-}
-
-// askWitnesses asks each witness whether a log of the given size is the one that
-// it cosigned. What contradicts it is a failure.
-func (l *Log) askWitnesses(ctx context.Context, size uint64) (answers []Asked, failures []transparency.Failure, err error) {
-	checkpoint, h, err := l.newest()
-	if err != nil || checkpoint == nil {
-		return nil, nil, nil // nothing to ask with; what is wrong with it is told elsewhere
-	}
-	all, err := witnesses(l.link.dir, l.Info)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, w := range all {
-		seen, err := l.askWitness(ctx, w, checkpoint, h, size)
-		if errors.Is(err, errContradicts) {
-			failures = append(failures, transparency.Failure{Position: min(seen, size), Code: CodeWitnessAhead, What: fmt.Sprintf(
-				"the witness %s has cosigned size %d of another log, or of more than this one with size %d: it was set back or rewritten",
-				w.key.Name, seen, size)})
-		}
-		answer := Asked{Witness: w.key.Name, Size: seen}
-		if err != nil {
-			answer.Error = err.Error()
-		}
-		answers = append(answers, answer)
-	}
-	return answers, failures, nil
-}
-
-// askWitness gives the newest size that a witness cosigned, and errContradicts
-// where the log does not have that head.
-func (l *Log) askWitness(ctx context.Context, w *asked, checkpoint []byte, h page.Head, size uint64) (uint64, error) {
-	r := witness.Request{Old: h.Size, Checkpoint: checkpoint}
-	_, err := w.client.AddCheckpoint(ctx, r)
-	var conflict *witness.Conflict
-	if !errors.As(err, &conflict) {
-		return h.Size, err
-	}
-	if conflict.Size > size || conflict.Size == h.Size {
-		return conflict.Size, errContradicts
-	}
-	if conflict.Size > h.Size || conflict.Size == 0 {
-		return conflict.Size, nil // more than the checkpoint, and no more than the log
-	}
-	tree, err := l.Tree(ctx, nil)
-	if err != nil {
-		return conflict.Size, err
-	}
-	defer tree.Close()
-	r.Old = conflict.Size
-	if r.Proof, err = tree.ProveTree(r.Old, h.Size); err != nil {
-		return conflict.Size, err
-	}
-	_, err = w.client.AddCheckpoint(ctx, r)
-	var refused *witness.Refused
-	if errors.As(err, &refused) && refused.Status == http.StatusUnprocessableEntity {
-		return conflict.Size, errContradicts
-	}
-	return conflict.Size, err
 }

@@ -553,19 +553,23 @@ func keptDamages(f *forger) []damage {
 	receipts := VerifyOptions{Receipts: f.receipts}
 	cut := func(*testing.T) [][]byte { return short }
 	expected := func(t *testing.T) VerifyOptions {
-		return VerifyOptions{Expected: []transparency.Expectation{{Head: f.head(t, f.commits), Whose: "another auditor's checkpoint"}}}
+		return VerifyOptions{Checkpoints: []Checkpoint{{File: "given", Signed: f.checkpoint(t, f.commits)}}}
 	}
 	return []damage{
 		{"the whole folder put back to an older copy", disk, byReceipt, CodeShort, spot{}, held(receipts, cut)},
 		{"the whole folder put back to an older copy", disk, byWitness, CodeWitnessAhead, spot{}, func(t *testing.T) []transparency.Failure {
-			return f.witnessed(t, f.commits, short)
+			return f.witnessed(t, pristine(t), f.commits, short, short)
 		}},
 		{"the log forked", signing, byReceipt, transparency.CodeContradiction, f.at(entered), held(receipts, forked)},
 		{"the log forked", signing, byVerify, transparency.CodeContradiction, spot{}, func(t *testing.T) []transparency.Failure {
 			return f.found(t, false, forked(t)...)
 		}},
 		{"the log forked", signing, byWitness, CodeWitnessAhead, spot{}, func(t *testing.T) []transparency.Failure {
-			return f.witnessed(t, f.commits, forked(t))
+			fork := forked(t)
+			return f.witnessed(t, pristine(t), f.commits, fork, fork)
+		}},
+		{"the log forked, and the checkpoint beside it set back to before", signing, byWitness, CodeWitnessUnproven, spot{}, func(t *testing.T) []transparency.Failure {
+			return f.witnessed(t, pristine(t), f.commits, forked(t), short)
 		}},
 		{"two auditors served different histories", signing, byCheckpt, transparency.CodeContradiction, spot{}, func(t *testing.T) []transparency.Failure {
 			return checked(t, pristine(t), f.info, f.pages(t, forked(t)...), expected(t))
@@ -573,18 +577,23 @@ func keptDamages(f *forger) []damage {
 	}
 }
 
-// head is that of a log of commits, whichever page it ends with.
-func (f *forger) head(t *testing.T, commits [][]byte) page.Head {
+// checkpoint is a signed one of a log of commits, whichever page it ends with.
+func (f *forger) checkpoint(t *testing.T, commits [][]byte) []byte {
 	t.Helper()
 	var edge page.Edge
 	for _, stored := range commits {
 		edge.Append(page.LeafHash(stored), nil)
 	}
-	return page.Head{Size: uint64(len(commits)), Root: edge.Root()}
+	signed, err := f.signer.Checkpoint(page.Head{Size: uint64(len(commits)), Root: edge.Root()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signed
 }
 
-// witnessed has a witness cosign one log, and asks it then about another.
-func (f *forger) witnessed(t *testing.T, first, then [][]byte) []transparency.Failure {
+// witnessed has a witness cosign one log, and verifies another then, beside which
+// lies the checkpoint of a third.
+func (f *forger) witnessed(t *testing.T, dir string, first, then, beside [][]byte) []transparency.Failure {
 	t.Helper()
 	folder, secret, err := witness.OpenFolder(t.TempDir())
 	if err != nil {
@@ -598,33 +607,27 @@ func (f *forger) witnessed(t *testing.T, first, then [][]byte) []transparency.Fa
 	server := httptest.NewServer(w.Handler())
 	defer server.Close()
 	client := witness.Client{URL: server.URL + "/", HTTP: server.Client()}
-	sign := func(commits [][]byte) ([]byte, page.Head) {
-		h := f.head(t, commits)
-		signed, err := f.signer.Checkpoint(h)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return signed, h
-	}
-	list := f.info.signed
-	signed, _ := sign(first)
-	if err := client.AddKeys(t.Context(), list); err != nil {
+	if err := client.AddKeys(t.Context(), f.info.signed); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.AddCheckpoint(t.Context(), witness.Request{Checkpoint: signed}); err != nil {
+	if _, err := client.AddCheckpoint(t.Context(), witness.Request{Checkpoint: f.checkpoint(t, first)}); err != nil {
 		t.Fatal(err)
 	}
-	signed, h := sign(then)
-	verifier, err := f.info.Verifier()
+	err = errors.Join(
+		Places{w.Public().String(): client.URL}.write(dir),
+		os.WriteFile(newestPath(dir), f.checkpoint(t, beside), 0o644),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &Log{Info: f.info, Verifier: verifier, link: &link{dir: f.dir, info: f.info}}
-	size, err := l.askWitness(t.Context(), &asked{key: w.Public(), client: client}, signed, h, h.Size)
-	if !errors.Is(err, errContradicts) {
-		t.Fatalf("the witness says of %d commits: %v", size, err)
+	list, _, err := f.info.KeyList()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return []transparency.Failure{{Code: CodeWitnessAhead, What: err.Error()}}
+	list.Witnesses = transparency.Witnesses{Keys: []transparency.WitnessKey{w.Public()}, Quorum: 1}
+	info := f.info
+	info.list = &list
+	return checked(t, dir, info, f.pages(t, then...), VerifyOptions{Ask: true})
 }
 
 // sealedDamages are made by whoever has every key of the book, and enters what

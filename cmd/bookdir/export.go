@@ -200,36 +200,46 @@ func (e *TileExport) Update(ctx context.Context, progress func(pages, of uint64)
 // Tree makes the tree of a log anew from its pages, verified, in a file of the
 // system's temporary folder. The caller closes the tree; the file is gone then.
 func (l *Log) Tree(ctx context.Context, progress func(pages, of uint64)) (*transparency.Tree, error) {
+	tree, _, err := l.tree(ctx, progress)
+	return tree, err
+}
+
+// tree gives the chain, too, with which fill goes on.
+func (l *Log) tree(ctx context.Context, progress func(pages, of uint64)) (*transparency.Tree, *page.Chain, error) {
 	f, err := os.CreateTemp("", "daybook-tree-")
 	if err != nil {
-		return nil, fmt.Errorf("bookdir: %w", err)
+		return nil, nil, fmt.Errorf("bookdir: %w", err)
 	}
 	defer os.Remove(f.Name()) // it stays while it is open
 	if err := f.Close(); err != nil {
-		return nil, fmt.Errorf("bookdir: %w", err)
+		return nil, nil, fmt.Errorf("bookdir: %w", err)
 	}
 	tree, err := transparency.CreateFile(f.Name())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if err := l.fill(ctx, tree, progress); err != nil {
+	chain, err := page.NewChain(l.Verifier, page.EmptyHead(), page.Edge{})
+	if err == nil {
+		err = l.fill(ctx, tree, chain, progress)
+	}
+	if err != nil {
 		_ = tree.Close() // the error before says more
-		return nil, err
+		return nil, nil, err
 	}
-	return tree, nil
+	return tree, chain, nil
 }
 
-func (l *Log) fill(ctx context.Context, tree *transparency.Tree, progress func(pages, of uint64)) error {
+// fill adds to a tree what the log has after the chain's head.
+func (l *Log) fill(ctx context.Context, tree *transparency.Tree, chain *page.Chain, progress func(pages, of uint64)) error {
 	last, err := l.Store.Last(ctx)
 	if err != nil {
 		return err
 	}
-	chain, err := page.NewChain(l.Verifier, page.EmptyHead(), page.Edge{})
-	if err != nil {
-		return err
+	if last <= chain.Head().Page {
+		return nil
 	}
 	var leaves []tlog.Hash
-	for stored, err := range l.Store.Read(ctx, 1, last) {
+	for stored, err := range l.Store.Read(ctx, chain.Head().Page+1, last) {
 		if err != nil {
 			return err
 		}

@@ -42,8 +42,8 @@ var told = map[string]string{transparency.CodeForeign: CodeForeign, transparency
 // VerifyOptions say how much is verified; the zero value verifies the whole log
 // by the public keys alone.
 type VerifyOptions struct {
-	// Expected are heads that the log must contain.
-	Expected []transparency.Expectation
+	// Checkpoints are of heads that the log must contain.
+	Checkpoints []Checkpoint
 	// Receipts must be honoured.
 	Receipts []transparency.Receipt
 	// Resume goes on from where an earlier verification came, as the folder
@@ -109,6 +109,7 @@ func (l *Log) Verify(ctx context.Context, o VerifyOptions) (_ Report, err error)
 	}
 	from := known.head()
 	v.report.From = from.Size
+	v.expected = slices.Clone(expected)
 	if err := v.before(ctx, from, &expected); err != nil {
 		return v.report, err
 	}
@@ -134,11 +135,11 @@ func (l *Log) Verify(ctx context.Context, o VerifyOptions) (_ Report, err error)
 		}
 	}
 	if o.Ask {
-		answers, failures, err := l.askWitnesses(ctx, v.report.Size)
+		answers, failures, err := v.askWitnesses(ctx)
 		if err != nil {
 			return v.report, err
 		}
-		v.report.Asked, v.found = answers, append(v.found, failures...)
+		v.report.Asked, v.report.Failures = answers, append(v.report.Failures, failures...)
 	}
 	if len(v.found)+len(v.report.Failures) > 0 {
 		v.last = nil
@@ -170,6 +171,10 @@ type verification struct {
 	found    []transparency.Failure // besides those of package transparency
 	headers  headerCheck
 	receipts receiptCheck
+	// given are the checkpoints of the options, and expected all the heads that the
+	// log must contain.
+	given    []signed
+	expected []transparency.Expectation
 	// last is how far the log is proved, nil once something was found.
 	last *verified
 	edge page.Edge
@@ -193,10 +198,25 @@ func (v *verification) end() Report {
 	return r
 }
 
+// checkpoints gives the heads that the given checkpoints sign.
+func (v *verification) checkpoints() (expected []transparency.Expectation, err error) {
+	for _, c := range v.options.Checkpoints {
+		e, err := c.Expect(v.log.Verifier)
+		if err != nil {
+			return nil, err
+		}
+		v.given, expected = append(v.given, signed{c.Signed, e.Head}), append(expected, e)
+	}
+	return expected, nil
+}
+
 // expect gathers the heads that the log must contain.
 func (v *verification) expect() ([]transparency.Expectation, error) {
 	l := v.log
-	expected := slices.Clone(v.options.Expected)
+	expected, err := v.checkpoints()
+	if err != nil {
+		return nil, err
+	}
 	remembered, missing, err := l.remembered()
 	if err != nil {
 		return nil, err

@@ -235,7 +235,7 @@ func hintOf(code, otherwise string) string {
 			return k.hint
 		}
 	}
-	return otherwise
+	return cmp.Or(hints[code], otherwise)
 }
 
 // place matches the names of packages and steps that errors begin with: they are

@@ -114,16 +114,8 @@ func (a *app) verifyOptions(dir string, l *bookdir.Log, f verifyFlags) (o bookdi
 			return o, fmt.Errorf("%s: %w", f.receipts[i], err)
 		}
 	}
-	given, err := readCheckpoints(f.expect)
-	if err != nil {
+	if o.Checkpoints, err = readCheckpoints(f.expect); err != nil {
 		return o, err
-	}
-	for _, c := range given {
-		e, err := c.Expect(l.Verifier)
-		if err != nil {
-			return o, err
-		}
-		o.Expected = append(o.Expected, e)
 	}
 	if !f.deep {
 		return o, nil

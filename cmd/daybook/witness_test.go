@@ -233,6 +233,65 @@ func TestAWitnessSeesARollback(t *testing.T) {
 	}
 }
 
+// A checkpoint beside the log that is older than what a witness has cosigned shows
+// nothing of what comes after it: a fork from there on would look the same.
+func TestAWitnessThatIsAheadIsNoProof(t *testing.T) {
+	w := background(t, "witness", "--state", filepath.Join(t.TempDir(), "w1"), "--name", "witness.example/w1")
+	d := newDesk(t)
+	d.run("keys", "witness", "add", w.Key, w.URL)
+	d.run("customer", "add", "Ada", "--country", "GB")
+	beside := []string{"checkpoint", "cosigned"}
+	old, now := map[string][]byte{}, map[string][]byte{}
+	keep := func(into map[string][]byte) {
+		for _, name := range beside {
+			data, err := os.ReadFile(d.path("book/" + name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			into[name] = data
+		}
+	}
+	put := func(name string, data []byte) {
+		if err := os.WriteFile(d.path(name), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keep(old)
+	d.run("customer", "add", "Bob", "--country", "GB")
+	keep(now)
+	for _, name := range beside {
+		put("book/"+name, old[name])
+	}
+	stdout, stderr, code := d.try("verify", "--json")
+	if code != exitFailed || !strings.Contains(stdout, `"ok":false`) || !strings.Contains(stderr, `"code":"witness-unproven"`) ||
+		!strings.Contains(stderr, "has cosigned size 3; the newest signed checkpoint at hand is of size 2") || !strings.Contains(stderr, "then verify again") {
+		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
+	}
+	var verified verifyJSON
+	for i, name := range beside {
+		put("kept", now[name])
+		if d.json(&verified, "verify", "--expect", d.path("kept")); verified.Witnesses[0].Size != 3 {
+			t.Errorf("given %s: %+v", name, verified)
+		}
+		put("book/"+name, now[name])
+		if d.json(&verified, "verify"); verified.Witnesses[0].Size != 3 {
+			t.Errorf("beside %s: %+v", name, verified)
+		}
+		put("book/"+name, old[name])
+		if _, stderr, _ := d.try("verify", "--json"); !strings.Contains(stderr, "witness-unproven") {
+			t.Errorf("set back %d: %s", i, stderr)
+		}
+	}
+	d.run("status") // has no key to sign with
+	if _, stderr, _ := d.try("verify", "--json"); !strings.Contains(stderr, "witness-unproven") {
+		t.Errorf("after status: %s", stderr)
+	}
+	d.run("customer", "list")
+	if d.json(&verified, "verify"); !verified.OK || verified.Witnesses[0].Size != 3 {
+		t.Errorf("after it was opened with its key: %+v", verified)
+	}
+}
+
 // After a compromise the old key counts only as far as it was cosigned.
 func TestACompromiseCountsFromTheCosignedSize(t *testing.T) {
 	w := background(t, "witness", "--state", filepath.Join(t.TempDir(), "w1"))
