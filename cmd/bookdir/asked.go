@@ -27,6 +27,10 @@ const (
 // cosigned.
 var errUnproven = errors.New("nothing shows that the log is what it cosigned")
 
+// errNowhere means that the list of keys names a witness, and nothing says where it
+// is reached.
+var errNowhere = errors.New("it stands in the list of keys, and witnesses.json has no address for it: nobody knows where to ask it")
+
 // askAgain is how often a witness is asked anew, where the process that holds the
 // book has more cosigned meanwhile.
 const askAgain = 10
@@ -65,9 +69,6 @@ func (v *verification) askWitnesses(ctx context.Context) (answers []Asked, failu
 	l := v.log
 	q := &questions{log: l, given: v.given, shown: v.shown}
 	defer q.close()
-	if len(q.atHand()) == 0 {
-		return nil, nil, nil // nothing to ask with
-	}
 	all, err := witnesses(l.link.dir, l.Info)
 	if err != nil {
 		return nil, nil, err
@@ -95,6 +96,8 @@ func (v *verification) judged(w *asked, seen uint64, err error) *transparency.Fa
 		f.Code, f.What = CodeWitnessAhead, fmt.Sprintf(
 			"the witness %s has cosigned size %d of another log, or of more than this one with size %d: it was set back or rewritten",
 			w.key.Name, seen, v.report.Size)
+	case errors.Is(err, errUnproven) && seen == 0:
+		f.Code, f.What = CodeWitnessUnproven, fmt.Sprintf("the witness %s could not be asked; %v", w.key.Name, err)
 	case errors.Is(err, errUnproven):
 		f.Code, f.What = CodeWitnessUnproven, fmt.Sprintf("the witness %s has cosigned size %d; %v", w.key.Name, seen, err)
 	default:
@@ -183,9 +186,15 @@ func (q *questions) close() {
 // ask gives the newest size that a witness cosigned, and errContradicts where the
 // log does not have that head, errUnproven where nothing at hand shows that it does.
 func (q *questions) ask(ctx context.Context, w *asked) (uint64, error) {
+	if w.client.URL == "" {
+		return 0, errNowhere
+	}
 	by, err := q.first(ctx)
-	if err != nil || by == nil {
-		return 0, errors.Join(errUnproven, err)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", errUnproven, err)
+	}
+	if by == nil {
+		return 0, fmt.Errorf("no signed checkpoint of the log is at hand to ask by: %w", errUnproven)
 	}
 	old, told := by.head.Size, false
 	for range askAgain {

@@ -110,12 +110,12 @@ func (c *cosigner) round(ctx context.Context) {
 	if h.Size == 0 || h == c.done {
 		return
 	}
-	checkpoint, err := c.link.signs.Checkpoint(h)
-	if err != nil {
+	checkpoint, err := c.link.signNewest(h)
+	if checkpoint == nil {
 		c.link.options.Log.Warn("the checkpoint could not be signed for the witnesses", "error", err)
 		return
 	}
-	if err := writeDurably(newestPath(c.link.dir), checkpoint, 0o644); err != nil {
+	if err != nil {
 		c.link.options.Log.Warn("the newest checkpoint could not be kept", "error", err)
 	}
 	cosigned, err := transparency.AddCosignatures(checkpoint, c.ask(ctx, h, checkpoint)...)
@@ -216,6 +216,17 @@ func (c *cosigner) tell(w *asked, err error) {
 // newestPath is where the newest checkpoint stands that witnesses were asked to
 // cosign, whether they did or not: verification asks them by it, without a key.
 func newestPath(dir string) string { return filepath.Join(dir, "checkpoint") }
+
+// signNewest signs a checkpoint and keeps it there. It gives one that could not be
+// kept, too.
+func (l *link) signNewest(h page.Head) ([]byte, error) {
+	h.Page = 0
+	checkpoint, err := l.signs.Checkpoint(h)
+	if err != nil {
+		return nil, err
+	}
+	return checkpoint, writeDurably(newestPath(l.dir), checkpoint, 0o644)
+}
 
 // newest reads and checks that checkpoint; nil where there is none.
 func (l *Log) newest() ([]byte, page.Head, error) {

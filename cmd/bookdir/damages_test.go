@@ -571,6 +571,9 @@ func keptDamages(f *forger) []damage {
 		{"the log forked, and the checkpoint beside it set back to before", signing, byWitness, CodeWitnessUnproven, spot{}, func(t *testing.T) []transparency.Failure {
 			return f.witnessed(t, pristine(t), f.commits, forked(t), short)
 		}},
+		{"the log forked, and the checkpoints beside it removed", signing, byWitness, CodeWitnessUnproven, spot{}, func(t *testing.T) []transparency.Failure {
+			return f.witnessed(t, pristine(t), f.commits, forked(t), nil)
+		}},
 		{"two auditors served different histories", signing, byCheckpt, transparency.CodeContradiction, spot{}, func(t *testing.T) []transparency.Failure {
 			return checked(t, pristine(t), f.info, f.pages(t, forked(t)...), expected(t))
 		}},
@@ -592,7 +595,7 @@ func (f *forger) checkpoint(t *testing.T, commits [][]byte) []byte {
 }
 
 // witnessed has a witness cosign one log, and verifies another then, beside which
-// lies the checkpoint of a third.
+// lies the checkpoint of a third, or none.
 func (f *forger) witnessed(t *testing.T, dir string, first, then, beside [][]byte) []transparency.Failure {
 	t.Helper()
 	folder, secret, err := witness.OpenFolder(t.TempDir())
@@ -613,10 +616,10 @@ func (f *forger) witnessed(t *testing.T, dir string, first, then, beside [][]byt
 	if _, err := client.AddCheckpoint(t.Context(), witness.Request{Checkpoint: f.checkpoint(t, first)}); err != nil {
 		t.Fatal(err)
 	}
-	err = errors.Join(
-		Places{w.Public().String(): client.URL}.write(dir),
-		os.WriteFile(newestPath(dir), f.checkpoint(t, beside), 0o644),
-	)
+	err = Places{w.Public().String(): client.URL}.write(dir)
+	if err == nil && beside != nil {
+		err = os.WriteFile(newestPath(dir), f.checkpoint(t, beside), 0o644)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/daybook-ledger/daybook/eventstore/transparency"
+	"github.com/daybook-ledger/daybook/ledger"
 )
 
 var (
@@ -69,6 +70,10 @@ func (a *Admin) AddWitness(w transparency.WitnessKey, url string, quorum int) er
 	// The address first: a witness in the list without one could not be asked.
 	places[w.String()] = url
 	if err := places.write(a.dir); err != nil {
+		return err
+	}
+	// And what it is asked by: a verification may come before the book is opened.
+	if _, err := a.link.signNewest(a.link.ledger.(*ledger.Writer).Durable()); err != nil {
 		return err
 	}
 	return a.change(func(l transparency.KeyList) transparency.KeyList {

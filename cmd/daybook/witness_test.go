@@ -292,6 +292,42 @@ func TestAWitnessThatIsAheadIsNoProof(t *testing.T) {
 	}
 }
 
+// The list of keys says who must be asked. That nothing is there to ask by is told,
+// and so is that nobody knows where.
+func TestWitnessesAreNotSkippedInSilence(t *testing.T) {
+	w := background(t, "witness", "--state", filepath.Join(t.TempDir(), "w1"), "--name", "witness.example/w1")
+	d := newDesk(t)
+	d.run("keys", "witness", "add", w.Key, w.URL)
+	d.run("verify") // the book was not opened since
+	d.run("customer", "add", "Ada", "--country", "GB")
+	remove := func(names ...string) {
+		for _, name := range names {
+			if err := os.Remove(d.path("book/" + name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	remove("checkpoint")
+	var verified verifyJSON
+	if d.json(&verified, "verify"); verified.Witnesses[0].Size != 2 {
+		t.Errorf("by the cosigned checkpoint: %+v", verified)
+	}
+	remove("cosigned")
+	if stdout, stderr, code := d.try("verify", "--json"); code != exitFailed || !strings.Contains(stdout, `"ok":false`) ||
+		!strings.Contains(stderr, `"code":"witness-unproven"`) || !strings.Contains(stderr, "no signed checkpoint") {
+		t.Errorf("without checkpoints: exit code %d, %s%s", code, stdout, stderr)
+	}
+	d.run("verify", "--offline")
+	d.run("customer", "list")
+	d.run("verify")
+
+	remove("witnesses.json")
+	d.json(&verified, "verify")
+	if says := verified.Witnesses[0]; !strings.Contains(says.Error, "witnesses.json has no address for it") {
+		t.Errorf("without its address: %+v", says)
+	}
+}
+
 // After a compromise the old key counts only as far as it was cosigned.
 func TestACompromiseCountsFromTheCosignedSize(t *testing.T) {
 	w := background(t, "witness", "--state", filepath.Join(t.TempDir(), "w1"))
@@ -316,6 +352,10 @@ func TestACompromiseCountsFromTheCosignedSize(t *testing.T) {
 	var verified verifyJSON
 	if d.json(&verified, "verify", "--offline"); !verified.OK {
 		t.Errorf("the log itself: %+v", verified)
+	}
+	// The newest checkpoint is by that key, and no witness has seen more.
+	if d.json(&verified, "verify"); !verified.OK || len(verified.Witnesses) != 1 {
+		t.Errorf("with the witness away: %+v", verified)
 	}
 }
 
