@@ -38,9 +38,9 @@ const askAgain = 10
 // Asked is what a witness says of the log.
 type Asked struct {
 	Witness string `json:"witness"`
-	// Size is the newest size that it cosigned, as far as it says so.
+	// Size is the newest size that it cosigned; 0 where it told none.
 	Size uint64 `json:"size,omitempty"`
-	// Error is why it said nothing.
+	// Error is why it told none, or what is wrong with the one that it told.
 	Error string `json:"error,omitempty"`
 }
 
@@ -196,7 +196,7 @@ func (q *questions) ask(ctx context.Context, w *asked) (uint64, error) {
 	if by == nil {
 		return 0, fmt.Errorf("no signed checkpoint of the log is at hand to ask by: %w", errUnproven)
 	}
-	old, told := by.head.Size, false
+	old, told := by.head.Size, uint64(0)
 	for range askAgain {
 		r := witness.Request{Old: old, Checkpoint: by.text}
 		if old < by.head.Size {
@@ -204,24 +204,24 @@ func (q *questions) ask(ctx context.Context, w *asked) (uint64, error) {
 				return old, fmt.Errorf("%w: %w", errUnproven, err)
 			}
 		}
-		_, err := w.client.AddCheckpoint(ctx, r)
+		_, err = w.client.AddCheckpoint(ctx, r)
 		var conflict *witness.Conflict
 		var refused *witness.Refused
 		switch {
 		case err == nil:
 			return by.head.Size, nil
 		case errors.As(err, &refused) && refused.Status == http.StatusUnprocessableEntity:
-			return old, errContradicts
-		case !errors.As(err, &conflict) && told:
-			return old, fmt.Errorf("%w: %w", errUnproven, err)
+			return told, errContradicts
+		case !errors.As(err, &conflict) && told > 0:
+			return told, fmt.Errorf("%w: %w", errUnproven, err)
 		case !errors.As(err, &conflict):
-			return old, err
+			return 0, err
 		case conflict.Size == 0:
 			return 0, nil
 		case conflict.Size == old:
 			return old, errContradicts
 		}
-		old, told = conflict.Size, true
+		old, told = conflict.Size, conflict.Size
 		if old > by.head.Size {
 			if by, err = q.reaching(ctx, old, by); err != nil {
 				return old, err

@@ -211,15 +211,25 @@ func tellReport(w io.Writer, r bookdir.Report, took time.Duration) {
 	fmt.Fprintf(w, "Root %s\n", h.Root)
 	tellAttested(w, r.Attested)
 	for _, asked := range r.Asked {
-		if asked.Error != "" {
-			fmt.Fprintf(w, "Witness %s did not answer: %s\n", asked.Witness, asked.Error)
-			continue
-		}
-		fmt.Fprintf(w, "Witness %s has cosigned up to size %d.\n", asked.Witness, asked.Size)
+		tellAsked(w, asked)
 	}
 	tellFailures(w, r.Failures)
 	if r.Unproved > 0 {
 		fmt.Fprintf(w, "\n%s after a failure could not be held against a root.\n", count(r.Unproved, "page"))
+	}
+}
+
+// tellAsked tells what a witness said.
+func tellAsked(w io.Writer, a bookdir.Asked) {
+	switch {
+	case a.Size == 0 && a.Error != "":
+		fmt.Fprintf(w, "Witness %s told nothing: %s\n", a.Witness, a.Error)
+	case a.Size == 0:
+		fmt.Fprintf(w, "Witness %s has cosigned nothing yet.\n", a.Witness)
+	case a.Error != "":
+		fmt.Fprintf(w, "Witness %s has cosigned up to size %d: %s\n", a.Witness, a.Size, a.Error)
+	default:
+		fmt.Fprintf(w, "Witness %s has cosigned up to size %d.\n", a.Witness, a.Size)
 	}
 }
 

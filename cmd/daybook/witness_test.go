@@ -224,6 +224,9 @@ func TestAWitnessSeesARollback(t *testing.T) {
 	if code != exitFailed || !strings.Contains(stdout, `"ok":false`) || !strings.Contains(stderr, `"code":"witness-contradiction"`) {
 		t.Errorf("after a rollback: exit code %d, %s%s", code, stdout, stderr)
 	}
+	if stdout, _, _ = d.try("verify"); !strings.Contains(stdout, "w1 has cosigned up to size 3: it has cosigned what the log does not have") {
+		t.Errorf("after a rollback: %s", stdout)
+	}
 	// Whoever goes on writing is told, too.
 	if _, stderr, _ = d.try("customer", "add", "Mallory", "--country", "GB"); !strings.Contains(stderr, "a witness contradicts the log") {
 		t.Errorf("writing on: %s", stderr)
@@ -314,7 +317,7 @@ func TestWitnessesAreNotSkippedInSilence(t *testing.T) {
 	}
 	remove("cosigned")
 	if stdout, stderr, code := d.try("verify", "--json"); code != exitFailed || !strings.Contains(stdout, `"ok":false`) ||
-		!strings.Contains(stderr, `"code":"witness-unproven"`) || !strings.Contains(stderr, "no signed checkpoint") {
+		!strings.Contains(stdout, `"witnesses":[{"witness":"witness.example/w1","error":`) || !strings.Contains(stderr, `"code":"witness-unproven"`) || !strings.Contains(stderr, "no signed checkpoint") {
 		t.Errorf("without checkpoints: exit code %d, %s%s", code, stdout, stderr)
 	}
 	d.run("verify", "--offline")
@@ -322,8 +325,9 @@ func TestWitnessesAreNotSkippedInSilence(t *testing.T) {
 	d.run("verify")
 
 	remove("witnesses.json")
+	verified = verifyJSON{}
 	d.json(&verified, "verify")
-	if says := verified.Witnesses[0]; !strings.Contains(says.Error, "witnesses.json has no address for it") {
+	if says := verified.Witnesses[0]; says.Size != 0 || !strings.Contains(says.Error, "witnesses.json has no address for it") {
 		t.Errorf("without its address: %+v", says)
 	}
 }
@@ -354,8 +358,11 @@ func TestACompromiseCountsFromTheCosignedSize(t *testing.T) {
 		t.Errorf("the log itself: %+v", verified)
 	}
 	// The newest checkpoint is by that key, and no witness has seen more.
-	if d.json(&verified, "verify"); !verified.OK || len(verified.Witnesses) != 1 {
+	if d.json(&verified, "verify"); !verified.OK || len(verified.Witnesses) != 1 || verified.Witnesses[0].Size != 0 || verified.Witnesses[0].Error == "" {
 		t.Errorf("with the witness away: %+v", verified)
+	}
+	if text := d.run("verify"); !strings.Contains(text, " told nothing: witness: ") {
+		t.Errorf("with the witness away: %s", text)
 	}
 }
 
