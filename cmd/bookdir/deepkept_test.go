@@ -280,6 +280,56 @@ func TestDeepStatesFail(t *testing.T) {
 	}
 }
 
+// TestWhatIsFoundIsFoundAgain: a verification that found something withdraws what one
+// of before remembered, so that the next does not go on from behind it.
+func TestWhatIsFoundIsFoundAgain(t *testing.T) {
+	f := bookkeeper(t)
+	damaged := f.pages(t, f.commits...)
+	at := damaged[f.at(received).page-1]
+	at[len(at)-1] ^= 1
+	for _, c := range []struct{ kept, finds, goesOn bool }{ // whether each is deep
+		{false, false, false}, {true, false, true}, {true, true, true}, {true, true, false},
+	} {
+		dir := copyOf(t, f.new)
+		run := func(pages [][]byte, deep, resume bool) Report {
+			verifier, err := f.info.Verifier()
+			if err != nil {
+				t.Fatal(err)
+			}
+			l := &Log{Info: f.info, Store: memory.New(), Verifier: verifier, link: &link{dir: dir, info: f.info}}
+			for i, body := range pages {
+				if err := l.Store.Append(t.Context(), uint64(i), body); err != nil {
+					t.Fatal(err)
+				}
+			}
+			o := VerifyOptions{Resume: resume}
+			if deep {
+				if o.Deep, err = OpenDeep(dir, f.options); err != nil {
+					t.Fatal(err)
+				}
+				defer o.Deep.Close(context.Background())
+				if err := o.Deep.Keep(resume); err != nil {
+					t.Fatal(err)
+				}
+			}
+			report, err := l.Verify(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return report
+		}
+		if r := run(f.pages(t, f.commits...), c.kept, false); !r.OK {
+			t.Fatalf("%+v", r.Failures)
+		}
+		if r := run(damaged, c.finds, false); r.OK {
+			t.Fatal("the damage was not found")
+		}
+		if r := run(damaged, c.goesOn, true); r.OK || r.From != 0 {
+			t.Errorf("%+v: it went on from %d, and found %+v", c, r.From, r.Failures)
+		}
+	}
+}
+
 // afterStop verifies the good log deeply up to the first commit that is another in
 // the given one, and then goes on with that.
 func (f *forger) afterStop(t *testing.T, commits [][]byte) []transparency.Failure {
@@ -289,7 +339,7 @@ func (f *forger) afterStop(t *testing.T, commits [][]byte) []transparency.Failur
 		same++
 	}
 	dir := copyOf(t, f.new)
-	run := func(pages [][]byte, resume bool) (found []transparency.Failure, looked int) {
+	run := func(pages [][]byte, resume bool, stop int) (found []transparency.Failure, looked int) {
 		store := memory.New()
 		for i, body := range pages {
 			if err := store.Append(t.Context(), uint64(i), body); err != nil {
@@ -309,16 +359,22 @@ func (f *forger) afterStop(t *testing.T, commits [][]byte) []transparency.Failur
 			t.Fatal(err)
 		}
 		l := &Log{Info: f.info, Store: store, Verifier: verifier, link: &link{dir: dir, info: f.info}}
-		report, err := l.Verify(t.Context(), VerifyOptions{Deep: d, Resume: resume, keepEvery: time.Nanosecond, Slow: func() { looked++ }})
-		if err != nil {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		report, err := l.Verify(ctx, VerifyOptions{Deep: d, Resume: resume, keepEvery: time.Nanosecond, Slow: func() {
+			if looked++; looked == stop {
+				cancel()
+			}
+		}})
+		if err != nil && (stop == 0 || !errors.Is(err, context.Canceled)) {
 			t.Fatal(err)
 		}
 		return report.Failures, looked
 	}
 	stop := int(f.at(same).page) - 1
-	run(f.pages(t, f.commits...)[:stop], false) // which ends too early, and is good up to there
+	run(f.pages(t, f.commits...), false, stop)
 	pages := f.pages(t, commits...)
-	found, looked := run(pages, true)
+	found, looked := run(pages, true, 0)
 	if looked > len(pages)-stop {
 		t.Errorf("it did not go on from page %d of %d: it looked at %d pages", stop, len(pages), looked)
 	}

@@ -59,6 +59,9 @@ func (v *verification) keep(found func(transparency.Failure)) error {
 	sum := sha256.New()
 	w := bufio.NewWriterSize(io.MultiWriter(base, sum), 1<<16)
 	if err := errors.Join(v.headers.revisions.check(w, tell), w.Flush()); err != nil || gaps > 0 {
+		if gaps > 0 {
+			v.withdraw()
+		}
 		return errors.Join(err, base.Close(), os.Remove(path+".new"))
 	}
 	if v.last.Edge, err = v.edge.MarshalBinary(); err != nil {
@@ -78,6 +81,11 @@ func (v *verification) keep(found func(transparency.Failure)) error {
 	}
 	return v.options.Deep.write(v.last.Size, v.last)
 }
+
+// withdraw forgets what an earlier verification remembered, once this one has found
+// something: that may lie before it, where the next would not look again. A deep one
+// believes nothing without it. Where it cannot be removed, the folder is believed.
+func (v *verification) withdraw() { _ = os.Remove(v.log.verifiedPath()) }
 
 // resume gives where an earlier verification came, or the beginning of the log
 // where that is not wanted, not known, or after a head that is expected.

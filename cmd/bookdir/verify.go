@@ -121,6 +121,9 @@ func (l *Log) Verify(ctx context.Context, o VerifyOptions) (_ Report, err error)
 		return v.report, o.Deep.broken
 	}
 	if err != nil {
+		if v.last == nil && v.foundAny() {
+			v.withdraw()
+		}
 		if o.Deep != nil && v.last != nil && v.last.Size != o.Deep.size {
 			return v.report, err // what was replayed since is of no page that was proved
 		}
@@ -141,12 +144,18 @@ func (l *Log) Verify(ctx context.Context, o VerifyOptions) (_ Report, err error)
 		}
 		v.report.Asked, v.report.Failures = answers, append(v.report.Failures, failures...)
 	}
-	if len(v.found)+len(v.report.Failures) > 0 {
+	if v.foundAny() {
 		v.last = nil
 	}
 	err = v.keep(func(f transparency.Failure) { v.found = append(v.found, f) })
+	if v.foundAny() {
+		v.withdraw()
+	}
 	return v.end(), err
 }
+
+// foundAny reports whether anything was found so far.
+func (v *verification) foundAny() bool { return len(v.found)+len(v.report.Failures) > 0 }
 
 // attested holds the hashes of views in the log against those that it gives. Where
 // something was found before, views cannot always be made.
@@ -154,7 +163,7 @@ func (v *verification) attested(ctx context.Context) error {
 	d := v.options.Deep
 	attested, found, err := d.heldAgainst(ctx, d.source(v.log, v.report.Pages), v.options.Views)
 	v.report.Attested, v.found = attested, append(v.found, found...)
-	if len(v.found)+len(v.report.Failures) > 0 && ctx.Err() == nil {
+	if v.foundAny() && ctx.Err() == nil {
 		err = nil
 	}
 	if err != nil {

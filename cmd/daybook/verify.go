@@ -60,9 +60,9 @@ with it, numbers must have no gaps, entries must balance, what is erased must be
 said to be, and where hashes of the lists were entered the log must give them again.
 
 A check that found nothing, or was interrupted, remembers how far it came;
---resume goes on from there, and believes what the folder says of it. With --deep it
-goes on where the check before was deep too, and nothing was erased since; what that
-keeps is sealed.`,
+--resume goes on from there, and believes what the folder says of it. One that found
+something withdraws that. With --deep it goes on where the check before was deep too,
+and nothing was erased since; what that keeps is sealed.`,
 		Args: cobra.NoArgs,
 		RunE: a.withLog(func(ctx context.Context, dir string, l *bookdir.Log) error {
 			begun := a.now()
