@@ -2,6 +2,8 @@ package bookdir
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/eventstore/transparency"
@@ -48,9 +50,14 @@ func (c receiptCheck) before(size uint64) bool {
 	return false
 }
 
+// errReached ends the reading of a log where a receipt's checkpoint ends.
+var errReached = errors.New("bookdir: the log has what the receipt proves")
+
 // Honours tells whether the log honours a receipt that is genuine: it has the
 // entry at the receipt's position, and the tree head that its checkpoint signs.
-// It reads the log up to there, and gives what is wrong, nil if nothing is.
+// It reads the log up to there, and gives what is wrong, nil if nothing is. Where the
+// log is damaged up to there, that cannot be told: the error is then a
+// *transparency.Failure, the damage.
 func (l *Log) Honours(ctx context.Context, r transparency.Receipt, progress func(pages, of uint64)) (*transparency.Failure, error) {
 	held, heads, err := newReceiptCheck(l.Verifier, []transparency.Receipt{r})
 	if err != nil {
@@ -64,9 +71,27 @@ func (l *Log) Honours(ctx context.Context, r transparency.Receipt, progress func
 			}
 			return nil
 		},
+		Proved: func(h page.Head, _ func() page.Edge) error {
+			if h.Size >= heads[0].Size {
+				return errReached
+			}
+			return nil
+		},
 	})
-	if err != nil || report.OK {
+	if errors.Is(err, errReached) {
+		return nil, nil
+	}
+	if err != nil {
 		return nil, err
 	}
-	return &report.Failures[0], nil
+	// Everything before the first failure is proved: it alone says something of what
+	// the receipt proves.
+	first := report.Failures[0]
+	if code, other := told[first.Code]; other {
+		first.Code = code
+	}
+	if first.Code == transparency.CodeContradiction || first.Code == CodeShort {
+		return &first, nil
+	}
+	return nil, fmt.Errorf("bookdir: whether the log honours the receipt cannot be told: %w", &first)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -38,7 +39,7 @@ type receiptJSON struct {
 	// Cosigned is when enough witnesses cosigned the receipt's checkpoint, if they
 	// did.
 	Cosigned string `json:"cosigned,omitempty"`
-	// What is why the log does not honour it.
+	// What is why the log does not honour it, or why that cannot be told.
 	What string `json:"what,omitempty"`
 }
 
@@ -51,7 +52,9 @@ func (a *app) receiptCheckCommand() *cobra.Command {
 signed it, and whether its proof leads from the entry to the tree head. With --dir
 it is also held against the book's log, which must have the entry at that place,
 and that tree head. A genuine receipt that the log does not honour is proof that
-the log lost or rewrote what was acknowledged. It needs no passphrase.`,
+the log lost or rewrote what was acknowledged. Only the log up to that tree head
+counts; where that is damaged nothing can be told, and the damage is named. It
+needs no passphrase.`,
 		Example: `  daybook receipt check invoice.tlog-proof --trust KEYS
   daybook receipt check invoice.tlog-proof --trust KEYS --dir books/acme`,
 		Args: cobra.ExactArgs(1),
@@ -111,6 +114,14 @@ func (a *app) honours(ctx context.Context, l *bookdir.Log, trust string, r trans
 	m := a.meter("Reading the log")
 	failure, err := l.Honours(ctx, r, m.at)
 	m.end()
+	var damage *transparency.Failure
+	if errors.As(err, &damage) {
+		answer.OK, answer.What = false, plain(err)
+		if err := a.answer(answer, answer.people); err != nil {
+			return err
+		}
+		return fail(damage.Code, hintOf(damage.Code, hintBackup), "%s", answer.What)
+	}
 	if err != nil {
 		return err
 	}
@@ -131,6 +142,8 @@ func (r receiptJSON) people(w io.Writer) {
 		fmt.Fprintf(w, "Enough witnesses had cosigned it by %s.\n", r.Cosigned)
 	}
 	switch {
+	case r.Honoured == nil && r.What != "":
+		fmt.Fprintf(w, "NOT KNOWN: %s.\n", r.What)
 	case r.Honoured == nil:
 	case *r.Honoured:
 		fmt.Fprintln(w, "The log honours it.")
