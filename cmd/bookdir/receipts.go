@@ -53,12 +53,21 @@ func (c receiptCheck) before(size uint64) bool {
 // errReached ends the reading of a log where a receipt's checkpoint ends.
 var errReached = errors.New("bookdir: the log has what the receipt proves")
 
-// Honours tells whether the log honours a receipt that is genuine: it has the
-// entry at the receipt's position, and the tree head that its checkpoint signs.
-// It reads the log up to there, and gives what is wrong, nil if nothing is. Where the
-// log is damaged up to there, that cannot be told: the error is then a
-// *transparency.Failure, the damage.
-func (l *Log) Honours(ctx context.Context, r transparency.Receipt, progress func(pages, of uint64)) (*transparency.Failure, error) {
+func givenUp(at uint64) string {
+	return fmt.Sprintf("the book opened a new epoch at size %d and gave up what came after", at)
+}
+
+// Honours tells whether the log honours a receipt that is genuine by a list of keys
+// that leads to the log's: it has the entry at the receipt's position, and the tree
+// head that its checkpoint signs. It reads the log up to there, and gives what is
+// wrong, nil if nothing is. Where the log is damaged up to there, that cannot be told:
+// the error is then a *transparency.Failure, the damage.
+func (l *Log) Honours(ctx context.Context, r transparency.Receipt, trusted transparency.KeyList, progress func(pages, of uint64)) (*transparency.Failure, error) {
+	if own := l.Info.list; own != nil {
+		if at, is := trusted.GivenUp(*own, r.Checkpoint); is {
+			return &transparency.Failure{Position: r.Position, Code: page.ErrKeyRange.Code, What: givenUp(at)}, nil
+		}
+	}
 	held, heads, err := newReceiptCheck(l.Verifier, []transparency.Receipt{r})
 	if err != nil {
 		return nil, err

@@ -56,7 +56,7 @@ func TestHonoursGoesByWhatTheReceiptProves(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		lost, err := l.Honours(t.Context(), receipt, nil)
+		lost, err := l.Honours(t.Context(), receipt, *f.info.list, nil)
 		var untold *transparency.Failure
 		if err != nil && !errors.As(err, &untold) {
 			t.Fatal(err)

@@ -211,12 +211,44 @@ func (v *verification) end() Report {
 func (v *verification) checkpoints() (expected []transparency.Expectation, err error) {
 	for _, c := range v.options.Checkpoints {
 		e, err := c.Expect(v.log.Verifier)
+		if errors.Is(err, page.ErrKeyRange) {
+			v.found = append(v.found, v.uncounted("the checkpoint in "+c.File, 0, c.Signed, err))
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
 		v.given, expected = append(v.given, signed{c.Signed, e.Head}), append(expected, e)
 	}
 	return expected, nil
+}
+
+// counted gives the receipts whose checkpoints count. That others count no more is
+// found, whatever the log has.
+func (v *verification) counted() (receipts []transparency.Receipt) {
+	for _, r := range v.options.Receipts {
+		if _, err := r.Verify(v.log.Verifier); errors.Is(err, page.ErrKeyRange) {
+			v.found = append(v.found, v.uncounted("a receipt's checkpoint", r.Position, r.Checkpoint, err))
+			continue
+		}
+		receipts = append(receipts, r)
+	}
+	return receipts
+}
+
+// uncounted is the failure of a checkpoint by a key that does not count at its size.
+func (v *verification) uncounted(whose string, position uint64, checkpoint []byte, err error) transparency.Failure {
+	what := err.Error()
+	var uncounted *page.Error
+	if errors.As(err, &uncounted) {
+		what = uncounted.What
+	}
+	if list := v.log.Info.list; list != nil {
+		if at, is := list.GivenUp(*list, checkpoint); is {
+			what = givenUp(at)
+		}
+	}
+	return transparency.Failure{Position: position, Code: page.ErrKeyRange.Code, What: whose + ": " + what}
 }
 
 // expect gathers the heads that the log must contain.
@@ -251,7 +283,7 @@ func (v *verification) expect() ([]transparency.Expectation, error) {
 	} else if text != nil {
 		expected = append(expected, transparency.Expectation{Head: h, Whose: "the newest checkpoint"})
 	}
-	given, heads, err := newReceiptCheck(l.Verifier, v.options.Receipts)
+	given, heads, err := newReceiptCheck(l.Verifier, v.counted())
 	v.receipts = given
 	return append(expected, heads...), err
 }

@@ -53,7 +53,7 @@ var hints = map[string]string{
 	"invalid-month":               "write year and month: 2026-01",
 	"invalid-rate":                "write category and percentage, such as S20, or Z where there is no tax",
 	"invalid-width":               "--digits 5 writes 00001",
-	"key-range":                   "a key signed it that does not count there: who repeats a command with its --command-id gets a new receipt, daybook log export writes a new checkpoint",
+	"key-range":                   "a key signed it that does not count there: who repeats a command with its --command-id gets a new receipt, daybook log export writes a new checkpoint; daybook receipt check with the list of before tells what became of a receipt",
 	"keys-form":                   hintKeys,
 	"keys-history":                "it is of another book, or contradicts the list that you trust: ask the owner of the book, by a way that nobody who runs the server controls",
 	"keys-signature":              hintKeys,

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/daybook-ledger/daybook/cmd/bookdir"
+	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/eventstore/transparency"
 )
 
@@ -18,6 +19,8 @@ import (
 const codeReceiptLost = "receipt-not-honoured"
 
 const hintReceiptLost = "keep the receipt and the list of keys: together they prove to anybody that the book had this entry and has lost it; then bring the book back from a backup"
+
+const hintReceiptGivenUp = "keep the receipt and the list of keys: together they prove to anybody that the book had this entry and gave it up; enter again what it was for"
 
 func (a *app) receiptCommand() *cobra.Command {
 	return a.group("receipt", "Check receipts", a.receiptCheckCommand())
@@ -52,9 +55,9 @@ func (a *app) receiptCheckCommand() *cobra.Command {
 signed it, and whether its proof leads from the entry to the tree head. With --dir
 it is also held against the book's log, which must have the entry at that place,
 and that tree head. A genuine receipt that the log does not honour is proof that
-the log lost or rewrote what was acknowledged. Only the log up to that tree head
-counts; where that is damaged nothing can be told, and the damage is named. It
-needs no passphrase.`,
+the log lost or rewrote what was acknowledged, or gave it up where a new epoch
+begins. Only the log up to that tree head counts; where that is damaged nothing can
+be told, and the damage is named. It needs no passphrase.`,
 		Example: `  daybook receipt check invoice.tlog-proof --trust KEYS
   daybook receipt check invoice.tlog-proof --trust KEYS --dir books/acme`,
 		Args: cobra.ExactArgs(1),
@@ -75,7 +78,7 @@ needs no passphrase.`,
 				return a.answer(answer, answer.people)
 			}
 			return a.withLog(func(ctx context.Context, _ string, l *bookdir.Log) error {
-				return a.honours(ctx, l, trust, receipts[0], answer)
+				return a.honours(ctx, l, keys, receipts[0], answer)
 			})(cmd, args)
 		}),
 	}
@@ -107,12 +110,12 @@ func checkReceipt(keys transparency.KeyList, r transparency.Receipt) (receiptJSO
 }
 
 // honours holds a genuine receipt against the log.
-func (a *app) honours(ctx context.Context, l *bookdir.Log, trust string, r transparency.Receipt, answer receiptJSON) error {
-	if err := a.trust(trust, l); err != nil {
+func (a *app) honours(ctx context.Context, l *bookdir.Log, keys transparency.KeyList, r transparency.Receipt, answer receiptJSON) error {
+	if err := trust(keys, l); err != nil {
 		return err
 	}
 	m := a.meter("Reading the log")
-	failure, err := l.Honours(ctx, r, m.at)
+	failure, err := l.Honours(ctx, r, keys, m.at)
 	m.end()
 	var damage *transparency.Failure
 	if errors.As(err, &damage) {
@@ -133,7 +136,11 @@ func (a *app) honours(ctx context.Context, l *bookdir.Log, trust string, r trans
 	if err := a.answer(answer, answer.people); err != nil || honoured {
 		return err
 	}
-	return fail(codeReceiptLost, hintReceiptLost, "the receipt is genuine and the log does not honour it: %s", failure.What)
+	hint := hintReceiptLost
+	if failure.Code == page.ErrKeyRange.Code {
+		hint = hintReceiptGivenUp
+	}
+	return fail(codeReceiptLost, hint, "the receipt is genuine and the log does not honour it: %s", failure.What)
 }
 
 func (r receiptJSON) people(w io.Writer) {

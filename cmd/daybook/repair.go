@@ -44,7 +44,8 @@ Where everything that was acknowledged is there again, the book goes on as it wa
 Where something stays lost, that is refused, unless --accept-loss says exactly how
 many commits that is; the book then goes on under another name, in a new epoch of
 its log, and so it does where the remembered head is gone. Receipts of what is lost
-hold no more, and say so.
+count no more: daybook verify --receipt says so, and daybook receipt check, by the
+list of keys of before, that the book gave up what they are for.
 
 Where the key ring is gone, too, daybook restore makes the book anew elsewhere.`,
 		Example: `  daybook repair --from /mnt/elsewhere/acme --identity ops.txt`,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -102,7 +103,11 @@ and nothing was erased since; what that keeps is sealed.`,
 func (a *app) verifyOptions(dir string, l *bookdir.Log, f verifyFlags) (o bookdir.VerifyOptions, err error) {
 	o.Resume, o.Ask = f.resume, !f.offline
 	if f.trust != "" {
-		if err := a.trust(f.trust, l); err != nil {
+		trusted, err := readKeyList(f.trust)
+		if err != nil {
+			return o, err
+		}
+		if err := trust(trusted, l); err != nil {
 			return o, err
 		}
 	}
@@ -110,7 +115,7 @@ func (a *app) verifyOptions(dir string, l *bookdir.Log, f verifyFlags) (o bookdi
 		return o, err
 	}
 	for i, r := range o.Receipts {
-		if _, err := r.Verify(l.Verifier); err != nil {
+		if _, err := r.Verify(l.Verifier); err != nil && !errors.Is(err, page.ErrKeyRange) { // that is a finding
 			return o, fmt.Errorf("%s: %w", f.receipts[i], err)
 		}
 	}
@@ -134,17 +139,14 @@ func (a *app) verifyOptions(dir string, l *bookdir.Log, f verifyFlags) (o bookdi
 
 // trust makes a log be checked by a list of keys that was kept elsewhere, or by
 // the book's own where that goes on from it.
-func (a *app) trust(path string, l *bookdir.Log) error {
-	trusted, err := readKeyList(path)
-	if err != nil {
-		return err
-	}
+func trust(trusted transparency.KeyList, l *bookdir.Log) error {
 	if own, _, err := l.Info.KeyList(); err == nil {
 		if trusted, err = trusted.Follow(own); err != nil {
 			return err
 		}
 	}
-	l.Verifier, err = trusted.Verifier()
+	verifier, err := trusted.Verifier()
+	l.Verifier = verifier
 	return err
 }
 

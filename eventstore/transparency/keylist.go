@@ -294,6 +294,33 @@ func (l KeyList) after(origin string) (size uint64, known bool) {
 	return size, known
 }
 
+// GivenUp tells whether a list, this one or one that follows it, gives up a checkpoint
+// that was counted before, because a new epoch begins at a smaller size; and gives that
+// size. That a key was replaced before, or that somebody else had it, is another reason.
+func (l KeyList) GivenUp(newer KeyList, checkpoint []byte) (at uint64, is bool) {
+	for _, k := range l.Keys {
+		v, err := page.NewVerifier(k.Origin, page.ForEver(k.Public))
+		if err != nil {
+			continue
+		}
+		h, err := v.Checkpoint(checkpoint)
+		if err != nil {
+			continue // another key signed it
+		}
+		at, known := newer.after(k.Origin)
+		if !known || h.Size <= at {
+			return 0, false
+		}
+		i := slices.IndexFunc(newer.Keys, func(n page.KeyRange) bool { return n.Origin == k.Origin && n.Public.Equal(k.Public) })
+		// A key that began after the new epoch does is not there any more.
+		if i < 0 || newer.Keys[i].Counts == at && newer.Keys[i+1].Origin != k.Origin {
+			return at, true
+		}
+		return 0, false
+	}
+	return 0, false
+}
+
 // Rotate gives the list in which a new key signs from a size on. The old key's
 // checkpoints count up to counts: the size itself in a plain rotation, the last
 // cosigned size after a compromise.

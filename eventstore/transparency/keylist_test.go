@@ -274,3 +274,38 @@ func TestAKeyListFollowsANewEpoch(t *testing.T) {
 		}
 	}
 }
+
+// A checkpoint is given up only where a new epoch is why it counts no more.
+func TestWhatANewEpochGivesUp(t *testing.T) {
+	first := testList(t)
+	rotated := first.Rotate(testPublic(2), 100, 100)
+	compromised := first.Rotate(testPublic(2), 100, 40)
+	next := testOrigin + "/2"
+	for name, c := range map[string]struct {
+		trusted, newer KeyList
+		key            byte
+		size, want     uint64
+	}{
+		"after the epoch begins":          {first, first.Succeed(next, testPublic(4), 60), 1, 61, 60},
+		"before it":                       {first, first.Succeed(next, testPublic(4), 60), 1, 60, 0},
+		"by the newest key":               {rotated, rotated.Succeed(next, testPublic(4), 160), 2, 161, 160},
+		"by a key that is gone":           {rotated, rotated.Succeed(next, testPublic(4), 60), 2, 120, 60},
+		"the list of the new epoch alone": {first.Succeed(next, testPublic(4), 60), first.Succeed(next, testPublic(4), 60), 1, 61, 60},
+		"by a key that was replaced":      {first, rotated.Succeed(next, testPublic(4), 160), 1, 170, 0},
+		"by a key that others had":        {first, compromised.Succeed(next, testPublic(4), 160), 1, 170, 0},
+		"which counted less than that":    {first, compromised.Succeed(next, testPublic(4), 60), 1, 70, 0},
+		"no new epoch":                    {first, compromised, 1, 70, 0},
+		"by a stranger":                   {first, first.Succeed(next, testPublic(4), 60), 9, 70, 0},
+	} {
+		signed, err := testSigner(t, c.key).Checkpoint(page.Head{Size: c.size})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.trusted.Follow(c.newer); err != nil {
+			t.Fatal(err)
+		}
+		if at, is := c.trusted.GivenUp(c.newer, signed); at != c.want || is != (c.want > 0) {
+			t.Errorf("%s: %d, %v", name, at, is)
+		}
+	}
+}
