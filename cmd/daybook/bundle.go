@@ -17,6 +17,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/customer"
 	"github.com/daybook-ledger/daybook/eventstore/bundle"
+	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/ledger/commit"
 	"github.com/daybook-ledger/daybook/projections/views"
 )
@@ -237,7 +238,7 @@ opens its section. It needs no book, no network, no passphrase and no other key.
 			if err != nil {
 				return fmt.Errorf("%s: %w", args[0], err)
 			}
-			answer, err := newProvedJSON(v)
+			answer, err := newProvedJSON(v, b.Checkpoint)
 			if err != nil {
 				return err
 			}
@@ -251,9 +252,9 @@ opens its section. It needs no book, no network, no passphrase and no other key.
 	return cmd
 }
 
-func newProvedJSON(v bundle.Verified) (provedJSON, error) {
+func newProvedJSON(v bundle.Verified, checkpoint []byte) (provedJSON, error) {
 	answer := provedJSON{
-		OK: true, Origin: v.Keys.Origin, Size: v.Head.Size, Root: base64.StdEncoding.EncodeToString(v.Head.Root[:]),
+		OK: true, Origin: page.CheckpointOrigin(checkpoint), Size: v.Head.Size, Root: base64.StdEncoding.EncodeToString(v.Head.Root[:]),
 		Commits: []provedCommitJSON{},
 	}
 	if !v.Cosigned.IsZero() {

@@ -100,7 +100,7 @@ func checkReceipt(keys transparency.KeyList, r transparency.Receipt) (receiptJSO
 		return receiptJSON{}, err
 	}
 	answer := receiptJSON{
-		OK: true, Genuine: true, Origin: keys.Origin, Position: r.Position,
+		OK: true, Genuine: true, Origin: page.CheckpointOrigin(r.Checkpoint), Position: r.Position,
 		Entry: base64.StdEncoding.EncodeToString(r.Entry[:]), Size: h.Size, Root: base64.StdEncoding.EncodeToString(h.Root[:]),
 	}
 	if at, err := keys.Check(r.Checkpoint); err == nil && !at.IsZero() {

@@ -80,6 +80,13 @@ func (s *Signer) Checkpoint(h Head) ([]byte, error) {
 	return text, nil
 }
 
+// CheckpointOrigin is the name under which a checkpoint was signed, its first line. It
+// is true of a checkpoint that a Verifier takes.
+func CheckpointOrigin(signed []byte) string {
+	origin, _, _ := strings.Cut(string(signed), "\n")
+	return origin
+}
+
 // Checkpoint checks a checkpoint of this log and gives its size and root; the
 // head's page is 0, for a checkpoint does not tell it. Signatures by others,
 // such as witnesses, may stand beside the log's and are not checked.

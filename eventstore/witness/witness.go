@@ -169,7 +169,7 @@ func (w *Witness) addCheckpoint(body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, refuse(http.StatusBadRequest, "%v", err)
 	}
-	origin, _, _ := strings.Cut(string(r.Checkpoint), "\n")
+	origin := page.CheckpointOrigin(r.Checkpoint)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	seen, known, err := w.State.Get(origin)
