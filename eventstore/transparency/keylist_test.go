@@ -249,7 +249,8 @@ func TestAKeyListFollowsANewEpoch(t *testing.T) {
 	for name, c := range map[string]struct{ trusted, given KeyList }{
 		"from the beginning": {first, after}, "with its keys": {rotated, after}, "before the rotation": {rotated, before},
 		"before it, from the beginning": {first, before}, "an older list": {after, rotated},
-		"a rotation in the new epoch": {rotated, after.Rotate(testPublic(5), 300, 300)},
+		"a copy that has made more lists than the book": {rotated, first.Succeed(next, testPublic(4), 60).Rotate(testPublic(5), 70, 70)},
+		"a rotation in the new epoch":                   {rotated, after.Rotate(testPublic(5), 300, 300)},
 	} {
 		newer := c.given
 		if c.trusted.Serial > newer.Serial {
