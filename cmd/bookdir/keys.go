@@ -19,7 +19,6 @@ import (
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
 	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/eventstore/transparency"
-	"github.com/daybook-ledger/daybook/ledger"
 )
 
 // The keys that a rotation and the identity have in the ring.
@@ -213,11 +212,15 @@ func use(ring *keyring.Ring) error {
 	return ring.SetNamed(signingKey, id)
 }
 
-// Admin is a book that is held to change its keys; nobody else uses it meanwhile.
+// Admin is a book that is held to change its keys. Nobody else uses it meanwhile: a
+// command that was signed by the old key beyond its last size would make the log one
+// that cannot be opened.
 type Admin struct {
 	Info Info
 	dir  string
 	link *link
+	// size is the log's, to which nobody adds meanwhile.
+	size uint64
 	// identity is the identity key where it was given; else it is in the ring.
 	identity ed25519.PrivateKey
 }
@@ -239,10 +242,18 @@ func OpenAdmin(ctx context.Context, dir, identity string, o Options) (*Admin, er
 			return nil, err
 		}
 	}
+	o.alone = true
 	if a.link, err = hold(ctx, dir, info, o); err != nil {
 		return nil, err
 	}
 	a.Info = a.link.info
+	// The log's own end: what was acknowledged may be less, as where an archive that
+	// receipts wait for was away, and the old key has signed what follows.
+	last, err := (&Log{Store: a.link.store, Verifier: a.link.signs.Verifier()}).Last(ctx)
+	if err != nil {
+		return nil, errors.Join(err, a.Close(context.WithoutCancel(ctx)))
+	}
+	a.size = last.Size
 	return a, nil
 }
 
@@ -290,7 +301,7 @@ func (a *Admin) change(to func(transparency.KeyList) transparency.KeyList) error
 // compromise the old key's checkpoints count only as far as witnesses cosigned
 // them. It gives that size and the present one. The book must be opened again.
 func (a *Admin) Rotate(compromised bool) (counts, size uint64, err error) {
-	size = a.link.ledger.(*ledger.Writer).Durable().Size
+	size = a.size
 	counts = size
 	if compromised {
 		if counts, err = a.cosigned(); err != nil {

@@ -47,6 +47,9 @@ type Options struct {
 	Wait time.Duration
 	// beside begins to make views beside the writer's states; may be nil.
 	beside func(*link) (*beside, error)
+	// alone holds the book for this process only: no other is served, and nothing is
+	// signed but what the caller does.
+	alone bool
 }
 
 // Book is an open book. It is safe for concurrent use. When the process that
@@ -149,7 +152,7 @@ func hold(ctx context.Context, dir string, info Info, o Options) (_ *link, err e
 	if err != nil {
 		return nil, err
 	}
-	server, err := jetstream.Start(jetstream.Config{Dir: filepath.Join(dir, "store"), Book: info.Book, Seed: seed, Log: o.Log})
+	server, err := jetstream.Start(jetstream.Config{Dir: filepath.Join(dir, "store"), Book: info.Book, Seed: seed, DontListen: o.alone, Log: o.Log})
 	if err != nil {
 		return nil, err
 	}
@@ -176,6 +179,9 @@ func hold(ctx context.Context, dir string, info Info, o Options) (_ *link, err e
 	}
 	l.ledger = writer
 	l.head = func() (page.Head, error) { return writer.Durable(), nil }
+	if o.alone {
+		return l, l.certified()
+	}
 	l.scrub(signer.Verifier())
 	if l.info.ReadOnly {
 		l.ledger = readOnly{writer}
