@@ -200,6 +200,10 @@ func (l *link) signer(ring *keyring.Ring) (*page.Signer, error) {
 		}
 		return signer, nil
 	}
+	// The list may be the one of before a rotation that has ended since.
+	if err := l.unchanged(); err != nil {
+		return nil, err
+	}
 	return nil, fmt.Errorf("%w: its public key is not that of the ring", ErrDamaged)
 }
 

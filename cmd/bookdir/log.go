@@ -51,23 +51,26 @@ func unwritable(err error) error {
 // process that holds it. It waits, up to 15 s where wait is 0, for a holder that
 // does not answer, as one does that is just starting or ending.
 func OpenLog(ctx context.Context, dir string, wait time.Duration, log *slog.Logger) (*Log, error) {
-	info, err := ReadInfo(dir)
-	if err != nil {
-		return nil, err
-	}
-	verifier, err := info.Verifier()
-	if err != nil {
-		return nil, err
-	}
 	if wait == 0 {
 		wait = 15 * time.Second
 	}
 	deadline := time.Now().Add(wait)
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
+		info, err := ReadInfo(dir) // each time: whoever is waited for may change the keys
+		if err != nil {
+			return nil, err
+		}
+		verifier, err := info.Verifier()
+		if err != nil {
+			return nil, err
+		}
 		l := &Log{Info: info, Verifier: verifier, link: &link{dir: dir, info: info, options: Options{Log: log}}}
-		err := l.hold(ctx)
+		err = l.hold(ctx)
 		if errors.Is(err, jetstream.ErrHeld) {
 			err = l.join(ctx)
+		}
+		if err == nil {
+			err = l.link.unchanged()
 		}
 		if err == nil {
 			return l, nil

@@ -247,8 +247,9 @@ func (l *link) unlock() (*page.Signer, error) {
 	return signer, nil
 }
 
-// unchanged refuses to go on with a signing key that was in use before this
-// process had the book, and no longer is: ErrBusy, for the next try reads anew.
+// unchanged refuses to go on with a list of keys that was read before this process, or
+// the one that it reaches, had the book, and is another by now: ErrBusy, for the next
+// try reads anew.
 func (l *link) unchanged() error {
 	now, err := os.ReadFile(keysPath(l.dir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -350,6 +351,9 @@ func join(ctx context.Context, dir string, info Info, o Options) (_ *link, err e
 		return nil, err
 	}
 	l.onClose(func(context.Context) error { external.Close(); return nil })
+	if err := l.unchanged(); err != nil {
+		return nil, err
+	}
 	store, err := jetstream.Open(ctx, external, info.Book)
 	if err != nil {
 		return nil, err
