@@ -272,8 +272,14 @@ func (a *Admin) key() (ed25519.PrivateKey, error) {
 	if a.identity != nil {
 		return append(ed25519.PrivateKey(nil), a.identity...), nil
 	}
-	seed, err := named(a.link.keys, identityKey)
-	if errors.Is(err, keyring.ErrUnknownKey) {
+	return identityIn(a.link.keys)
+}
+
+// identityIn gives the identity key that is in a ring. ErrOffline where it is not, or
+// only its name still is.
+func identityIn(ring *keyring.Ring) (ed25519.PrivateKey, error) {
+	seed, err := named(ring, identityKey)
+	if errors.Is(err, keyring.ErrUnknownKey) || errors.Is(err, keyring.ErrDestroyed) {
 		return nil, ErrOffline
 	}
 	if err != nil {
@@ -350,25 +356,17 @@ func (a *Admin) cosigned() (uint64, error) {
 
 // TakeOffline writes the identity key to a file and removes it from the ring.
 func (a *Admin) TakeOffline(file string) error {
-	id, err := a.link.keys.Named(identityKey)
-	if errors.Is(err, keyring.ErrUnknownKey) {
-		return ErrOffline
-	}
+	identity, err := identityIn(a.link.keys)
 	if err != nil {
 		return err
 	}
-	seed, err := a.link.keys.Key(id)
-	if err != nil {
-		return err
-	}
+	defer clear(identity)
+	seed := identity.Seed()
 	defer clear(seed)
 	if err := writeIdentity(file, a.Info.Identity, seed); err != nil {
 		return err
 	}
-	if err := a.link.keys.SetNamed(identityKey, 0); err != nil {
-		return err
-	}
-	return a.link.keys.Destroy(id)
+	return destroyNamed(a.link.keys, identityKey)
 }
 
 // writeIdentity makes the file of an identity key: one line, the note form of a

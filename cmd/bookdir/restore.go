@@ -387,6 +387,8 @@ func (r Restore) silence(dir string, info *Info, ring *keyring.Ring, from archiv
 	return writeDurably(keysPath(dir), from.info.signed, 0o644)
 }
 
+// destroyNamed destroys a key and takes its name away, if there is such a name. The
+// name goes last: a key that has none any more would never be found again.
 func destroyNamed(ring *keyring.Ring, name string) error {
 	id, err := ring.Named(name)
 	if errors.Is(err, keyring.ErrUnknownKey) {
@@ -395,10 +397,10 @@ func destroyNamed(ring *keyring.Ring, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := ring.SetNamed(name, 0); err != nil {
+	if err := ring.Destroy(id); err != nil {
 		return err
 	}
-	return ring.Destroy(id)
+	return ring.SetNamed(name, 0)
 }
 
 // succeed prepares a new epoch: a new key signs from here on under a new origin,
@@ -458,15 +460,7 @@ func (r Restore) identity(ring *keyring.Ring, i Info) (ed25519.PrivateKey, error
 	if r.Identity != "" {
 		return readIdentity(r.Identity, i.Identity)
 	}
-	seed, err := named(ring, identityKey)
-	if errors.Is(err, keyring.ErrUnknownKey) {
-		return nil, ErrOffline
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer clear(seed)
-	return ed25519.NewKeyFromSeed(seed), nil
+	return identityIn(ring)
 }
 
 // open opens the book for the first time, which brings erasures to their end, and
