@@ -77,6 +77,8 @@ type link struct {
 	signs   *page.Signer
 	head    func() (page.Head, error)
 	beside  *beside // nil unless views are made while the writer opens
+
+	closing sync.Mutex // guards closers
 	closers []func(context.Context) error
 
 	scrubbing sync.Mutex // guards scrubbed
@@ -393,14 +395,22 @@ func reach(dir string, info Info) (*jetstream.External, error) {
 	return external, nil
 }
 
-func (l *link) onClose(f func(context.Context) error) { l.closers = append(l.closers, f) }
+func (l *link) onClose(f func(context.Context) error) {
+	l.closing.Lock()
+	defer l.closing.Unlock()
+	l.closers = append(l.closers, f)
+}
 
-// close releases what the link has. A holder first settles the commands under
-// way.
+// close releases what the link has, once: what stands in its place afterwards is
+// another holder's. A holder first settles the commands under way.
 func (l *link) close(ctx context.Context) error {
+	l.closing.Lock()
+	closers := l.closers
+	l.closers = nil
+	l.closing.Unlock()
 	var errs []error
-	for i := len(l.closers) - 1; i >= 0; i-- {
-		errs = append(errs, l.closers[i](ctx))
+	for i := len(closers) - 1; i >= 0; i-- {
+		errs = append(errs, closers[i](ctx))
 	}
 	return errors.Join(errs...)
 }
