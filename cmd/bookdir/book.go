@@ -3,6 +3,7 @@ package bookdir
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/google/uuid"
 
@@ -58,13 +59,32 @@ func (b *Book) Submit(ctx context.Context, e ledger.Envelope) func() (ledger.Rec
 	wait := l.ledger.Submit(ctx, e)
 	return func() (ledger.Receipt, error) {
 		receipt, err := wait()
+		unknown := false
 		for tries := 0; gone(err) && tries < maxReopen; tries++ {
-			if l, err = b.reopen(ctx, l); err == nil {
+			unknown = unknown || errors.Is(err, ledger.ErrOutcomeUnknown)
+			var next *link
+			if next, err = b.reopen(ctx, l); err == nil {
+				l = next
 				receipt, err = l.ledger.Do(ctx, e)
 			}
 		}
+		if unknown && !tells(err) {
+			// Not wrapped: what went wrong since says nothing of what was entered before.
+			err = fmt.Errorf("%w (then: %s)", ledger.ErrOutcomeUnknown, err)
+		}
 		return receipt, err
 	}
+}
+
+// tells reports whether the answer to a command that was given again tells what became
+// of it the first time: it is in the book, or it is refused as it stands.
+func tells(err error) bool {
+	var refusal *domain.Refusal
+	if errors.As(err, &refusal) {
+		// These are given before anybody looks whether the command is there.
+		return refusal.Code != ledger.CodeLogBehind && refusal.Code != ledger.CodeArchiveBehind
+	}
+	return err == nil || errors.Is(err, ledger.ErrOutcomeUnknown)
 }
 
 // Find implements ledger.Book.
@@ -72,7 +92,9 @@ func (b *Book) Find(ctx context.Context, r domain.Reference) (domain.StreamID, b
 	l := b.current()
 	stream, found, err := l.ledger.Find(ctx, r)
 	for tries := 0; gone(err) && tries < maxReopen; tries++ {
-		if l, err = b.reopen(ctx, l); err == nil {
+		var next *link
+		if next, err = b.reopen(ctx, l); err == nil {
+			l = next
 			stream, found, err = l.ledger.Find(ctx, r)
 		}
 	}
