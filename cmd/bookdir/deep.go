@@ -7,11 +7,8 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"github.com/google/uuid"
-
 	"github.com/daybook-ledger/daybook/domain/audit"
 	"github.com/daybook-ledger/daybook/domain/book"
-	"github.com/daybook-ledger/daybook/domain/customer"
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
 	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/eventstore/seal"
@@ -45,10 +42,6 @@ type Deep struct {
 	// replay failed, so that nothing can be said of the log.
 	size   uint64
 	broken error
-	// erased are the customers of whom the log says so; missing the first place of
-	// each whose sections did not open for want of a destroyed key.
-	erased  map[uuid.UUID]bool
-	missing map[uuid.UUID]transparency.Failure
 	// attested are the hashes of views that stand in the log, of which so many were
 	// compared.
 	attested []attestation
@@ -68,7 +61,6 @@ func OpenDeep(dir string, o Options) (_ *Deep, err error) {
 	d := &Deep{
 		link:    &link{dir: dir, info: info, options: o},
 		periods: audit.NewPeriods(),
-		erased:  make(map[uuid.UUID]bool), missing: make(map[uuid.UUID]transparency.Failure),
 	}
 	defer func() {
 		if err != nil {
@@ -118,11 +110,10 @@ type opened struct {
 	commit ledger.Prepared
 	err    error
 	proof  bool
-	// without are the subjects whose sections have no key any more.
-	without []uuid.UUID
 }
 
-// open opens a commit.
+// open opens a commit. A section whose key was destroyed counts as erased where the
+// log says so, be it in a page that was appended since the verification began.
 func (d *Deep) open(stored []byte) (o opened) {
 	c, err := d.link.codec.Open(stored)
 	if err != nil {
@@ -134,16 +125,6 @@ func (d *Deep) open(stored []byte) (o opened) {
 		return opened{err: err}
 	}
 	o.proof = len(sealed.Header.Proof) > 0
-	for _, s := range sealed.Header.Sections {
-		if s.Kind != seal.Personal {
-			continue
-		}
-		key, err := d.link.keys.Key(s.Key)
-		clear(key)
-		if errors.Is(err, keyring.ErrDestroyed) {
-			o.without = append(o.without, s.Subject)
-		}
-	}
 	return o
 }
 
@@ -160,18 +141,8 @@ func (d *Deep) replay(o opened, leaf transparency.Leaf) (found []transparency.Fa
 	if o.proof {
 		add(CodeProof, "the commit holds a principal's own proof, of a kind that this program cannot check")
 	}
-	for _, subject := range o.without {
-		if _, known := d.missing[subject]; !known {
-			d.missing[subject] = transparency.Failure{Page: leaf.Page, Position: leaf.Position, Code: CodeUnlogged, What: fmt.Sprintf(
-				"the key of customer %s was destroyed, and the log does not say so: what it sealed is lost, not erased", subject)}
-		}
-	}
 	for _, e := range o.commit.Events {
-		stream := e.Stream.ID
-		switch e := e.Event.(type) {
-		case *customer.KeyDestroyed:
-			d.erased[stream] = true
-		case *book.Attested:
+		if e, is := e.Event.(*book.Attested); is {
 			d.attested = append(d.attested, attestation{e.Attestation, leaf.Page, leaf.Position})
 		}
 	}
@@ -202,16 +173,6 @@ func (d *Deep) replay(o opened, leaf transparency.Leaf) (found []transparency.Fa
 func (d *Deep) proved(h page.Head) (full bool) {
 	d.periods.Head(h.Size, h.Root[:])
 	return d.replayer.Pending() >= ledger.MaxPending
-}
-
-// end tells which customers' keys are gone without the log saying so.
-func (d *Deep) end() (found []transparency.Failure) {
-	for subject, failure := range d.missing {
-		if !d.erased[subject] {
-			found = append(found, failure)
-		}
-	}
-	return found
 }
 
 // codeOfOpening is the code of a commit that does not open.

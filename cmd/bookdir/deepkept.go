@@ -10,13 +10,11 @@ import (
 	"path/filepath"
 	"reflect"
 
-	"github.com/google/uuid"
 	"golang.org/x/sys/unix"
 
 	"github.com/daybook-ledger/daybook/domain/audit"
 	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
-	"github.com/daybook-ledger/daybook/eventstore/transparency"
 	"github.com/daybook-ledger/daybook/ledger"
 	"github.com/daybook-ledger/daybook/ledger/state"
 )
@@ -29,12 +27,10 @@ const deepKey = "deep/2"
 // a page that was proved, with nothing found so far.
 type keptDeep struct {
 	// Verified is what the shallow part of the check remembers in clear.
-	Verified verified                           `json:"verified"`
-	Periods  *audit.Periods                     `json:"periods"`
-	Erased   map[uuid.UUID]bool                 `json:"erased"`
-	Missing  map[uuid.UUID]transparency.Failure `json:"missing"`
-	Attested []keptAttestation                  `json:"attested"`
-	Compared int                                `json:"compared"`
+	Verified verified          `json:"verified"`
+	Periods  *audit.Periods    `json:"periods"`
+	Attested []keptAttestation `json:"attested"`
+	Compared int               `json:"compared"`
 }
 
 type keptAttestation struct {
@@ -115,12 +111,6 @@ func (d *Deep) resume(file *state.File) bool {
 		return false
 	}
 	d.kept, d.replayer, d.periods, d.compared = &k, replayer, k.Periods, k.Compared
-	for id := range k.Erased {
-		d.erased[id] = true
-	}
-	for id, f := range k.Missing {
-		d.missing[id] = f
-	}
 	for _, a := range k.Attested {
 		d.attested = append(d.attested, attestation{a.Attestation, a.Page, a.Position})
 	}
@@ -134,8 +124,6 @@ func (d *Deep) restart() error {
 	}
 	d.kept = new(keptDeep)
 	d.periods, d.compared, d.attested = audit.NewPeriods(), 0, nil
-	clear(d.erased)
-	clear(d.missing)
 	if err := d.file.Close(); err != nil {
 		return err
 	}
@@ -160,7 +148,7 @@ func (d *Deep) write(size uint64, keep *verified) error {
 	}
 	k := keptDeep{}
 	if keep != nil {
-		k = keptDeep{Verified: *keep, Periods: d.periods, Erased: d.erased, Missing: d.missing, Compared: d.compared}
+		k = keptDeep{Verified: *keep, Periods: d.periods, Compared: d.compared}
 		for _, a := range d.attested {
 			k.Attested = append(k.Attested, keptAttestation{a.Attestation, a.page, a.position})
 		}

@@ -130,9 +130,6 @@ func (l *Log) Verify(ctx context.Context, o VerifyOptions) (_ Report, err error)
 		return v.report, errors.Join(err, v.keep(nil)) // an interrupted check goes on from there
 	}
 	if o.Deep != nil {
-		v.found = append(v.found, o.Deep.end()...)
-	}
-	if o.Deep != nil {
 		if err := v.attested(ctx); err != nil {
 			return v.report, err
 		}
