@@ -73,7 +73,7 @@ func rebuild(ctx context.Context, dir string, keys Keys, r views.Rebuild) error 
 		return err
 	}
 	if err := goLive(ctx, dir, id, next, live, r); err != nil {
-		return err
+		return errors.Join(err, next.close()) // where it is closed already that does nothing
 	}
 	return sweep(dir, keys, id)
 }
@@ -86,17 +86,25 @@ func resume(ctx context.Context, dir string, keys Keys, before, begun keyring.Ke
 	}
 	if begun != 0 {
 		if l := begunFile(ctx, dir, keys, begun); l != nil {
-			return begun, l, sweep(dir, keys, before, begun)
+			return unlessFailed(begun, l, sweep(dir, keys, before, begun))
 		}
 	}
 	if err := sweep(dir, keys, before); err != nil {
 		return 0, nil, err
 	}
 	id, l, err := newFile(ctx, dir, keys)
-	if err == nil {
-		err = writePointer(dir, before, id)
+	if err != nil {
+		return 0, nil, err
 	}
-	return id, l, err
+	return unlessFailed(id, l, writePointer(dir, before, id))
+}
+
+// unlessFailed gives a file, or closes it after an error.
+func unlessFailed(id keyring.KeyID, l *live, err error) (keyring.KeyID, *live, error) {
+	if err != nil {
+		return 0, nil, errors.Join(err, l.close())
+	}
+	return id, l, nil
 }
 
 // goLive makes a file live. Nobody writes to the one before meanwhile, if it can

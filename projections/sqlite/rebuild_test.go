@@ -367,3 +367,43 @@ func TestClosed(t *testing.T) {
 		t.Error("closed views answer")
 	}
 }
+
+// TestRebuildLetsGo: a rebuild that fails before it has begun to fill its file, or after,
+// leaves no file open.
+func TestRebuildLetsGo(t *testing.T) {
+	open := func(dir string) (files []string) {
+		all, err := filepath.Glob("/proc/self/fd/*")
+		if err != nil || len(all) == 0 {
+			t.Skip("this system does not tell which files are open")
+		}
+		for _, fd := range all {
+			if path, err := os.Readlink(fd); err == nil && strings.HasPrefix(path, dir) {
+				files = append(files, path)
+			}
+		}
+		return files
+	}
+	for _, live := range []bool{true, false} {
+		dir, keys := t.TempDir(), newRing()
+		_, log := victimLog(24)
+		if live {
+			s, err := sqlite.Open(context.Background(), dir, keys)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// In the place of the file that names the live one before it is whole.
+		if err := os.Mkdir(filepath.Join(dir, "views.json.next"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := sqlite.Rebuild(context.Background(), dir, keys, views.Rebuild{Log: log.Source()}); err == nil {
+			t.Error("nothing failed")
+		}
+		if files := open(dir); len(files) > 0 {
+			t.Errorf("left open: %q", files)
+		}
+	}
+}
