@@ -76,21 +76,30 @@ func (f *Folder) Put(_ context.Context, name string, content []byte) error {
 }
 
 // Replace implements Place. What stood there is overwritten before its room is
-// given back, for what that is worth on the disk below.
+// given back, for what that is worth on the disk below; but not before the name is
+// known to be that of the new file, for a power cut may bring the old one back.
 func (f *Folder) Replace(_ context.Context, name string, content []byte) error {
-	return f.write(name, content, func(temporary, path string) error {
-		old, err := os.OpenFile(path, os.O_WRONLY, 0)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return unreachable(err)
-		}
+	path, err := f.path(name)
+	if err != nil {
+		return err
+	}
+	old, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return unreachable(err)
+	}
+	err = f.write(name, content, func(temporary, path string) error {
 		if err := os.Rename(temporary, path); err != nil {
 			return unreachable(err)
 		}
-		if old == nil {
-			return nil
-		}
-		return overwrite(old)
+		return nil
 	})
+	switch {
+	case old == nil:
+		return err
+	case err != nil:
+		return errors.Join(err, old.Close())
+	}
+	return overwrite(old)
 }
 
 func overwrite(old *os.File) error {

@@ -124,3 +124,37 @@ func TestABucketThatIsNotThere(t *testing.T) {
 		t.Errorf("list: %v", err)
 	}
 }
+
+// The old content is whole until the name is known to be that of the new one: a power cut
+// may bring it back.
+func TestReplaceKeepsTheOldUntilTheNameIsFlushed(t *testing.T) {
+	if os.Getuid() == 0 {
+		t.Skip("root may read every folder")
+	}
+	dir := t.TempDir()
+	f, err := archive.NewFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := filepath.Join(dir, "old")
+	err = f.Replace(t.Context(), "ring", []byte("old"))
+	if err := errors.Join(err, os.Link(filepath.Join(dir, "ring"), old), os.Chmod(dir, 0o300)); err != nil {
+		t.Fatal(err)
+	}
+	err = f.Replace(t.Context(), "ring", []byte("new")) // a folder that cannot be read cannot be flushed
+	if !errors.Is(err, archive.ErrDenied) {
+		t.Errorf("%v", err)
+	}
+	if content, err := os.ReadFile(old); err != nil || string(content) != "old" {
+		t.Errorf("the old file holds %q, %v", content, err)
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Replace(t.Context(), "ring", []byte("newest")); err != nil {
+		t.Fatal(err)
+	}
+	if content, err := os.ReadFile(filepath.Join(dir, "ring")); err != nil || string(content) != "newest" {
+		t.Errorf("%q, %v", content, err)
+	}
+}
