@@ -112,7 +112,7 @@ func (b *Bucket) key(name string) string {
 // told is the error of an answer.
 func (b *Bucket) told(err error, name string) error {
 	switch answer := minio.ToErrorResponse(err); {
-	case answer.Code == minio.NoSuchKey:
+	case answer.Code == minio.NoSuchKey || answer.Code == minio.NoSuchVersion:
 		return fmt.Errorf("%w: %s in %s", ErrNotFound, name, b.text)
 	case answer.Code == minio.PreconditionFailed || answer.StatusCode == http.StatusPreconditionFailed:
 		return fmt.Errorf("%w: %s in %s", ErrExists, name, b.text)
@@ -153,15 +153,28 @@ func (b *Bucket) Replace(ctx context.Context, name string, content []byte) error
 	defer cancel()
 	for v := range b.client.ListObjects(ctx, b.bucket, minio.ListObjectsOptions{Prefix: b.key(name), WithVersions: true}) {
 		if v.Err != nil {
-			return nil // versions may not be known, or not be shown, here
+			return b.unlessForbidden(v.Err, name)
 		}
 		if v.Key != b.key(name) || v.IsLatest || v.VersionID == "" || v.VersionID == "null" {
 			continue
 		}
 		err := b.client.RemoveObject(ctx, b.bucket, v.Key, minio.RemoveObjectOptions{VersionID: v.VersionID})
-		if err = b.told(err, name); errors.Is(err, ErrUnreachable) && ctx.Err() != nil {
+		if err := b.unlessForbidden(err, name); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// unlessForbidden is the error of looking for older versions, or of removing one. What
+// the bucket does not permit, or has none of, is passed over: trying again would change
+// nothing. After any other error they may still be there.
+func (b *Bucket) unlessForbidden(err error, name string) error {
+	if err == nil || minio.ToErrorResponse(err).StatusCode == http.StatusNotImplemented {
+		return nil
+	}
+	if err := b.told(err, name); !errors.Is(err, ErrDenied) && !errors.Is(err, ErrNotFound) {
+		return err
 	}
 	return nil
 }
