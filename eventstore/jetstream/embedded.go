@@ -94,6 +94,13 @@ func start(c Config) (_ *Embedded, err error) {
 		return nil, err
 	}
 	e.started, _ = readEnds(c.Dir) // what is not known counts as changed
+	if e.unclean != "" {
+		// What the last process wrote and did not flush may be in the operating system's
+		// memory only. Whoever reads it here may rely on it before anything is appended.
+		if err := syncAll(filepath.Join(c.Dir, server.JetStreamStoreDir)); err != nil {
+			return nil, err
+		}
+	}
 	if err := setMarker(c.Dir); err != nil {
 		return nil, err
 	}

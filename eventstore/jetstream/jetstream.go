@@ -19,9 +19,11 @@
 // An acknowledgement of the embedded server means that the page was flushed
 // with fsync. The server does not flush the folder when it begins a new block
 // file, nor those above it when it makes a stream; this package does, before
-// Append or Create returns. On an external server with one replica the
-// acknowledgement means what the server's sync_interval makes of it, and on a
-// cluster that a quorum has the page: neither can be checked from here.
+// Append or Create returns. What a process that was killed had written and not
+// flushed is flushed by the next Start, before anybody reads it. On an external
+// server with one replica the acknowledgement means what the server's
+// sync_interval makes of it, and on a cluster that a quorum has the page: neither
+// can be checked from here.
 //
 // # Permissions
 //

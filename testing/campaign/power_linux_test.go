@@ -264,3 +264,98 @@ func control(f *os.File, request uintptr, argument *uint32) error {
 	}
 	return nil
 }
+
+// TestWhatIsReadIsFlushed: what a process that was killed had written and not flushed is
+// read when the book is opened next. It is there still when the power is cut then, before
+// anything else is written: copies and checkpoints of it may have left the machine.
+func TestWhatIsReadIsFlushed(t *testing.T) {
+	d := newDisk(t, seeded(t))
+	if d == nil {
+		t.Skip(unable)
+	}
+	dir := filepath.Join(d.at, "book")
+	newBookIn(t, dir, bookdir.SystemClock())
+	flush(t, dir+".key")
+	blocks, err := filepath.Glob(filepath.Join(dir, "store", "jetstream", "*", "streams", "*", "msgs", "*.blk"))
+	if err != nil || len(blocks) != 1 {
+		t.Fatal(blocks, err)
+	}
+	files := []string{blocks[0], filepath.Join(filepath.Dir(blocks[0]), "index.db"), filepath.Join(dir, "head")}
+	read := func() (all [][]byte) {
+		for _, path := range files {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, data)
+		}
+		return all
+	}
+	// The log as it was flushed last, and what the killed process appended to it.
+	enterOne(t, dir)
+	before := read()
+	enterOne(t, dir)
+	appended := read()[0][len(before[0]):]
+	for i, path := range files {
+		if err := os.WriteFile(path, before[i], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		flush(t, path)
+	}
+	for _, name := range []string{"state.db", "tree"} { // written after that was acknowledged
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	marker := filepath.Join(dir, "store", "running")
+	if err := os.WriteFile(marker, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	flush(t, marker)
+	block, err := os.OpenFile(blocks[0], os.O_WRONLY|os.O_APPEND, 0)
+	if err == nil {
+		_, err = block.Write(appended)
+		err = errors.Join(err, block.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The sizes that a book which is opened, and then one after the cut, tells.
+	size := func(cut bool) uint64 {
+		b, err := bookdir.Open(t.Context(), dir, options(dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := b.Head()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cut {
+			d.cut(t)
+		}
+		if err := b.Close(t.Context()); err != nil && !cut {
+			t.Error(err)
+		}
+		return h.Size
+	}
+	told := size(true)
+	if err := errors.Join(d.unmount(), d.mount()); err != nil {
+		t.Fatal(err)
+	}
+	if left := size(false); told != 3 || left != told {
+		t.Errorf("the book told size %d, and has %d after the cut", told, left)
+	}
+}
+
+// enterOne enters a command in a book that is opened for it.
+func enterOne(t *testing.T, dir string) {
+	t.Helper()
+	b, err := bookdir.Open(t.Context(), dir, options(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.Do(t.Context(), command(registering()))
+	if err := errors.Join(err, b.Close(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+}
