@@ -187,7 +187,7 @@ type Pruned struct {
 // segment whose pages others have.
 func (b *Book) Prune(ctx context.Context) (Pruned, error) {
 	l := b.current()
-	unlock, err := lockArchive(l.dir)
+	unlock, err := lockArchive(ctx, l.dir)
 	if err != nil {
 		return Pruned{}, err
 	}
@@ -324,7 +324,7 @@ func (b *Book) PruneEarlier(ctx context.Context) (origins []string, err error) {
 
 // earlier calls f for each log of an earlier epoch in the archive.
 func (l *link) earlier(ctx context.Context, f func(archive.Log) error) error {
-	return l.locked(func(r *backup) error {
+	return l.locked(ctx, func(r *backup) error {
 		if l.info.list == nil {
 			return nil
 		}

@@ -31,6 +31,8 @@ var (
 	ErrTwin = errors.New("bookdir: the archive holds what is not in this book's log")
 	// ErrArchiveGone means that a place that was archived in holds nothing of it now.
 	ErrArchiveGone = errors.New("bookdir: nothing is left there of what was archived")
+	// ErrArchiveMoved means that the archive is to be elsewhere since the backup began.
+	ErrArchiveMoved = errors.New("bookdir: the archive was moved while it was written")
 )
 
 // Archive is where a book's archive is, who can read it, and how far it reaches.
@@ -91,12 +93,12 @@ type archivedBook struct {
 
 // ArchiveTo says where the book's archive is to be, for whom and when it is written;
 // how far it reaches is not looked at. What was archived in the same place before
-// is gone on from; it must be for the same recipients.
+// is gone on from; it must be for the same recipients. It waits for no backup.
 func (b *Book) ArchiveTo(next Archive) error {
 	if _, err := archive.ParseRecipients(next.Recipients); err != nil {
 		return err
 	}
-	unlock, err := lockArchive(b.Dir)
+	unlock, err := lockSettings(b.Dir)
 	if err != nil {
 		return err
 	}
@@ -115,12 +117,20 @@ func (b *Book) ArchiveTo(next Archive) error {
 	return was.write(b.Dir)
 }
 
-// RequireArchive says whether receipts wait for the archive from now on.
+// RequireArchive says whether receipts wait for the archive from now on. It waits for
+// no backup: the archive may be what stands still.
 func (b *Book) RequireArchive(required bool) error {
-	return b.current().locked(func(r *backup) error {
-		r.archive.Required = required
-		return r.archive.write(b.Dir)
-	})
+	unlock, err := lockSettings(b.Dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	a, err := ReadArchive(b.Dir)
+	if err != nil {
+		return err
+	}
+	a.Required = required
+	return a.write(b.Dir)
 }
 
 // Archived is what a backup did.
@@ -141,7 +151,7 @@ func (l *link) backup(ctx context.Context, progress func(done, of uint64)) (done
 	if l.info.ReadOnly {
 		return done, refuseReadOnly()
 	}
-	return done, l.locked(func(r *backup) error {
+	return done, l.locked(ctx, func(r *backup) error {
 		// The head first: the ring has every key that the pages up to there use, and
 		// the list every key that signed them.
 		to, err := l.head()
@@ -152,9 +162,10 @@ func (l *link) backup(ctx context.Context, progress func(done, of uint64)) (done
 	})
 }
 
-// locked runs f while nobody else writes to the archive.
-func (l *link) locked(f func(r *backup) error) error {
-	unlock, err := lockArchive(l.dir)
+// locked runs f while nobody else writes to the archive. The context bounds how long
+// whoever does is waited for.
+func (l *link) locked(ctx context.Context, f func(r *backup) error) error {
+	unlock, err := lockArchive(ctx, l.dir)
 	if err != nil {
 		return err
 	}
@@ -226,12 +237,33 @@ func (r *backup) run(ctx context.Context, to page.Head, progress func(done, of u
 		}
 	}
 	r.archive.At = r.begun
-	return Archived{r.archive, to.Page - min(to.Page, from.Page)}, r.archive.write(l.dir)
+	err = r.keep()
+	return Archived{r.archive, to.Page - min(to.Page, from.Page)}, err
 }
 
 // reached remembers how far the archive reaches.
 func (r *backup) reached(h page.Head) error {
 	r.archive.Page, r.archive.Size, r.archive.Root = h.Page, h.Size, h.Root
+	return r.keep()
+}
+
+// keep keeps how far the archive reaches, beside what was said meanwhile of when it is
+// written. What is written to a place that is not the archive's any more counts for
+// nothing.
+func (r *backup) keep() error {
+	unlock, err := lockSettings(r.link.dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	now, err := ReadArchive(r.link.dir)
+	if err != nil {
+		return err
+	}
+	if now.To != r.archive.To {
+		return fmt.Errorf("%w: to %s", ErrArchiveMoved, now.To)
+	}
+	r.archive.Every, r.archive.Required = now.Every, now.Required
 	return r.archive.write(r.link.dir)
 }
 
@@ -335,26 +367,40 @@ func (r *backup) replace(ctx context.Context) error {
 		return err
 	}
 	r.archive.Written = written
-	return r.archive.write(l.dir)
+	return r.keep()
 }
 
 // lockArchive lets one backup at a time write: an older copy of the ring must not
-// take the place of a newer one.
-func lockArchive(dir string) (unlock func(), err error) {
-	f, err := os.OpenFile(archivePath(dir)+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+// take the place of a newer one. Another may take long, or stand still with its disk.
+func lockArchive(ctx context.Context, dir string) (unlock func(), err error) {
+	return lockFile(ctx, archivePath(dir)+".lock")
+}
+
+// lockSettings lets one at a time change archive.json. Nobody keeps it for longer than
+// that takes, so that it needs no context.
+func lockSettings(dir string) (unlock func(), err error) {
+	return lockFile(context.Background(), archivePath(dir)+".change")
+}
+
+func lockFile(ctx context.Context, path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("bookdir: %w", err)
 	}
-	for {
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
-		if !errors.Is(err, unix.EINTR) {
-			break
+	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return func() { _ = f.Close() }, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+			return nil, errors.Join(fmt.Errorf("bookdir: lock the archive: %w", err), f.Close())
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil, errors.Join(fmt.Errorf("bookdir: another process writes to the archive: %w", context.Cause(ctx)), f.Close())
 		}
 	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("bookdir: lock the archive: %w", err), f.Close())
-	}
-	return func() { _ = f.Close() }, nil
 }
 
 // backups writes to the archive on its schedule while the book is held.

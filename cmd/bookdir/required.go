@@ -3,6 +3,7 @@ package bookdir
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/daybook-ledger/daybook/eventstore/page"
 )
@@ -16,15 +17,21 @@ type requiredArchive struct {
 	begun string
 }
 
+// requiredWait is how long one try waits for another process that writes there.
+const requiredWait = time.Second
+
 // Required implements ledger.Archive. Where it cannot be told it is.
 func (r *requiredArchive) Required() bool {
 	a, err := ReadArchive(r.link.dir)
 	return err == nil && a.Required || err != nil && !errors.Is(err, ErrNoArchive)
 }
 
-// Write implements ledger.Archive.
+// Write implements ledger.Archive. While another process writes there it comes back soon,
+// to be asked again where that is still required.
 func (r *requiredArchive) Write(ctx context.Context, h page.Head) error {
-	return r.link.locked(func(b *backup) error {
+	waiting, cancel := context.WithTimeout(ctx, requiredWait)
+	defer cancel()
+	return r.link.locked(waiting, func(b *backup) error {
 		at := b.archive.To + " " + r.link.info.Origin
 		b.alone = at == r.begun
 		r.begun = "" // after a failure all that is there is looked at

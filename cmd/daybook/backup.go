@@ -66,6 +66,9 @@ interrupted is gone on with the next time.`,
 			if err != nil {
 				return err
 			}
+			if f.freesReceipts(cmd) {
+				return a.tellFreed(s)
+			}
 			done, err := s.book.Backup(ctx, m.at)
 			if err == nil && required { // which commands wait for from now on: so the bulk comes first
 				if err = s.book.RequireArchive(true); err == nil {
@@ -76,11 +79,7 @@ interrupted is gone on with the next time.`,
 			if err != nil {
 				return err
 			}
-			answer := struct {
-				archiveJSON
-				Written uint64 `json:"written"`
-			}{newArchiveJSON(done.Archive), done.Pages}
-			return a.answer(answer, func(w io.Writer) {
+			return a.answer(backupJSON{newArchiveJSON(done.Archive), done.Pages}, func(w io.Writer) {
 				fmt.Fprintf(w, "Archived %s, up to size %d, to %s.\n", count(done.Pages, "page"), done.Size, done.To)
 			})
 		}),
@@ -92,6 +91,29 @@ interrupted is gone on with the next time.`,
 	flags.DurationVar(&f.every, "every", 0, "archive an open book this often, such as `15m`; 0 for never")
 	cmd.AddCommand(a.backupVerifyCommand(), a.backupListCommand(), a.backupPruneCommand(), a.backupDrillCommand())
 	return cmd
+}
+
+// backupJSON is the answer of a backup.
+type backupJSON struct {
+	archiveJSON
+	Written uint64 `json:"written"`
+}
+
+// freesReceipts reports whether all that is asked is that receipts wait for the archive
+// no longer. Then nothing is written to it: it may be what stands still.
+func (f backupFlags) freesReceipts(cmd *cobra.Command) bool {
+	given := cmd.Flags().Changed
+	return given("required") && !f.required && !given("to") && !given("recipient") && !given("every")
+}
+
+func (a *app) tellFreed(s *session) error {
+	now, err := bookdir.ReadArchive(s.book.Dir)
+	if err != nil {
+		return err
+	}
+	return a.answer(backupJSON{newArchiveJSON(now), 0}, func(w io.Writer) {
+		fmt.Fprintln(w, "Receipts do not wait for the archive any more.")
+	})
 }
 
 // apply tells the book what was given, but that the archive is required from now

@@ -106,6 +106,7 @@ var known = []struct {
 	{bookdir.ErrRecipientsChanged, "recipients-changed", "give another --to: everything is archived there anew for the recipients of now"},
 	{bookdir.ErrTwin, "archive-contradiction", "find the other copy of the book that writes there, and restore one of the two to go on under a name of its own"},
 	{bookdir.ErrArchiveGone, "archive-gone", "mount the disk that has the archive, or bring it back; if it is lost, begin another elsewhere: daybook backup --to PLACE"},
+	{bookdir.ErrArchiveMoved, "archive-moved", "run daybook backup again: it goes to the place that was named last"},
 	{bookdir.ErrNoLog, "archive-missing", "check --from and --origin; daybook backup list tells what is there"},
 	{bookdir.ErrSeveralLogs, "archive-ambiguous", "name one with --origin; daybook backup list tells what is there"},
 	{bookdir.ErrUnwritable, "no-permission", "copy the book's folder to where it can be written, and verify the copy: a log is not opened without writing to its folder"},
