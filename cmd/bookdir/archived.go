@@ -12,10 +12,15 @@ import (
 	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/eventstore/seal"
 	"github.com/daybook-ledger/daybook/eventstore/transparency"
+	"github.com/daybook-ledger/daybook/ledger"
 )
 
-// CodeRingShort: the archived ring lacks keys that the archived pages use.
-const CodeRingShort = "ring-short"
+const (
+	// CodeRingShort: the archived ring lacks keys that the archived pages use.
+	CodeRingShort = "ring-short"
+	// CodeUnproved: no checkpoint that counts is over all of the archived log.
+	CodeUnproved = "archive-unproved"
+)
 
 // ArchivedLog is a log in an archive, as its names tell it.
 type ArchivedLog struct {
@@ -88,7 +93,7 @@ func (c ArchiveCheck) Do(ctx context.Context) (ArchiveReport, error) {
 	if err != nil {
 		return ArchiveReport{}, err
 	}
-	reader, err := from.log.Open(ctx, c.Identities, from.verifier)
+	reader, err := from.open(ctx, c.Identities, from.verifier)
 	if err != nil {
 		return ArchiveReport{}, err
 	}
@@ -134,9 +139,16 @@ func (c ArchiveCheck) Do(ctx context.Context) (ArchiveReport, error) {
 	if err != nil {
 		return done, err
 	}
-	if newest := reader.Newest(); newest.Size > v.report.Size {
+	newest, err := reader.Latest(ctx)
+	switch {
+	case err != nil:
+		return done, err
+	case newest.Size > v.report.Size:
 		v.found = append(v.found, transparency.Failure{Code: CodeShort, Position: v.report.Size, What: fmt.Sprintf(
 			"the archive ends at size %d, and a checkpoint in it is of size %d", v.report.Size, newest.Size)})
+	case newest.Size < v.report.Size:
+		v.found = append(v.found, transparency.Failure{Code: CodeUnproved, Position: newest.Size, What: fmt.Sprintf(
+			"the archive ends at size %d, and the newest checkpoint in it that counts is of size %d", v.report.Size, newest.Size)})
 	}
 	if done.Keys > 0 && int(newestKey) > done.Keys {
 		v.found = append(v.found, transparency.Failure{Code: CodeRingShort, What: fmt.Sprintf(
@@ -150,6 +162,31 @@ func (c ArchiveCheck) Do(ctx context.Context) (ArchiveReport, error) {
 }
 
 const codeRing = "ring-damaged"
+
+// open reads an archived log by a list of keys, with what it says in clear of its state.
+func (a archivedLog) open(ctx context.Context, ids archive.Identities, v *page.Verifier) (*archive.Reader, error) {
+	reader, err := a.log.Open(ctx, ids, v)
+	if err != nil || a.checkpoint == "" {
+		return reader, err
+	}
+	err = reader.Know([]byte(a.checkpoint))
+	if errors.Is(err, page.ErrCheckpointSignature) {
+		err = nil // by a key that a list will name which was not written yet: it proves nothing
+	}
+	return reader, err
+}
+
+// proven refuses the end of an archived log over which there is no checkpoint that
+// counts: a key that was compromised signed it, and anybody who had that key could.
+func proven(newest, h page.Head) error {
+	if newest.Size < h.Size {
+		return fmt.Errorf("%w: up to size %d of %d", ErrUnproved, newest.Size, h.Size)
+	}
+	if newest.Size == h.Size && newest.Root != h.Root {
+		return fmt.Errorf("%w: at size %d the archive has another root than a checkpoint of it says", ledger.ErrContradiction, h.Size)
+	}
+	return nil
+}
 
 // checkRing opens every key of an archived ring.
 func checkRing(ctx context.Context, l archive.Log, ids archive.Identities) (int, error) {

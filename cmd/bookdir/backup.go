@@ -33,6 +33,8 @@ var (
 	ErrArchiveGone = errors.New("bookdir: nothing is left there of what was archived")
 	// ErrArchiveMoved means that the archive is to be elsewhere since the backup began.
 	ErrArchiveMoved = errors.New("bookdir: the archive was moved while it was written")
+	// ErrUnproved means that no checkpoint that counts is over all of an archived log.
+	ErrUnproved = errors.New("bookdir: no checkpoint in the archive that still counts is over all of it")
 )
 
 // Archive is where a book's archive is, who can read it, and how far it reaches.
@@ -89,6 +91,8 @@ func (a Archive) write(dir string) error {
 type archivedBook struct {
 	Book      Info   `json:"book"`
 	Witnesses Places `json:"witnesses,omitempty"`
+	// Checkpoint is over what was archived, where those in segments may count no more.
+	Checkpoint string `json:"checkpoint,omitempty"`
 }
 
 // ArchiveTo says where the book's archive is to be, for whom and when it is written;
@@ -218,7 +222,7 @@ func (r *backup) run(ctx context.Context, to page.Head, progress func(done, of u
 		}
 	}
 	from := r.archive.head()
-	if err := r.replace(ctx); err != nil {
+	if err := r.replace(ctx, to); err != nil {
 		return Archived{}, err
 	}
 	if to.Page > from.Page {
@@ -333,8 +337,8 @@ func (r *backup) resume(ctx context.Context, v *page.Verifier) error {
 }
 
 // replace writes what is in clear and the key ring, where they are not what was
-// written last.
-func (r *backup) replace(ctx context.Context) error {
+// written last. The log was acknowledged up to a head.
+func (r *backup) replace(ctx context.Context, to page.Head) error {
 	l := r.link
 	info := l.info
 	info.KeyFile = ""
@@ -342,7 +346,8 @@ func (r *backup) replace(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	public, err := json.MarshalIndent(archivedBook{info, places}, "", "  ")
+	said := archivedBook{Book: info, Witnesses: places}
+	public, err := json.MarshalIndent(said, "", "  ")
 	if err != nil {
 		return fmt.Errorf("bookdir: %w", err)
 	}
@@ -360,6 +365,12 @@ func (r *backup) replace(ctx context.Context) error {
 	if bytes.Equal(written, r.archive.Written) {
 		return nil
 	}
+	if said.Checkpoint, err = r.provesAnew(ctx, to); err != nil {
+		return err
+	}
+	if public, err = json.MarshalIndent(said, "", "  "); err != nil {
+		return fmt.Errorf("bookdir: %w", err)
+	}
 	if err := r.writer.Public(ctx, append(public, '\n'), info.signed); err != nil {
 		return err
 	}
@@ -368,6 +379,26 @@ func (r *backup) replace(ctx context.Context) error {
 	}
 	r.archive.Written = written
 	return r.keep()
+}
+
+// provesAnew gives a checkpoint over what was archived, where a key of the log was
+// compromised: that of the last segment may be by that key, and count no more.
+func (r *backup) provesAnew(ctx context.Context, to page.Head) (string, error) {
+	l := r.link
+	if r.archive.Page == 0 || !slices.ContainsFunc(l.info.list.Keys, func(k page.KeyRange) bool { return k.Counts < k.Until }) {
+		return "", nil
+	}
+	if r.archive.Page < to.Page { // else all that was acknowledged is there
+		verifier, err := l.info.Verifier()
+		if err != nil {
+			return "", err
+		}
+		if to, err = (&Log{Info: l.info, Store: l.store, Verifier: verifier}).Head(ctx, r.archive.Page); err != nil {
+			return "", err
+		}
+	}
+	checkpoint, err := l.signs.Checkpoint(to)
+	return string(checkpoint), err
 }
 
 // lockArchive lets one backup at a time write: an older copy of the ring must not

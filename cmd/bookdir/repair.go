@@ -275,7 +275,7 @@ func (r Repair) mend(ctx context.Context, dir string, info Info, v *page.Verifie
 		if err != nil {
 			return nil, err
 		}
-		if m.archived, err = found.log.Open(ctx, r.Identities, v); err != nil {
+		if m.archived, err = found.open(ctx, r.Identities, v); err != nil {
 			return nil, err
 		}
 	}

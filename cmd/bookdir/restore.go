@@ -58,6 +58,8 @@ type archivedLog struct {
 	info     Info
 	places   Places
 	verifier *page.Verifier
+	// checkpoint is that which it says in clear; may be empty.
+	checkpoint string
 }
 
 // openArchive finds a log in a place: that of an origin, or, where none is named,
@@ -125,7 +127,7 @@ func readArchived(ctx context.Context, l archive.Log) (archivedLog, error) {
 	if a.info, err = parseInfo(data); err != nil {
 		return a, err
 	}
-	a.places = public.Witnesses
+	a.places, a.checkpoint = public.Witnesses, public.Checkpoint
 	signed, err := l.Keys(ctx)
 	if err != nil {
 		return a, err
@@ -229,7 +231,7 @@ func (r Restore) restore(ctx context.Context, dir string, from archivedLog) (don
 	if err != nil {
 		return done, err
 	}
-	reader, err := from.log.Open(ctx, r.Identities, from.verifier)
+	reader, err := from.open(ctx, r.Identities, from.verifier)
 	if err != nil {
 		return done, err
 	}
@@ -353,6 +355,9 @@ func (r Restore) loss(ctx context.Context, from archivedLog, reader *archive.Rea
 		if e.Size > newest.Size {
 			newest = e
 		}
+	}
+	if err := proven(newest, h); err != nil && r.UntilSize == 0 && r.UntilTime.IsZero() {
+		return nil, err
 	}
 	return accepted(r.AcceptLoss, h, newest, r.ReadOnly)
 }

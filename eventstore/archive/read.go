@@ -137,7 +137,10 @@ func (r *Reader) segment(ctx context.Context, s Segment) ([]eventstore.Page, err
 	c, err := r.content(ctx, s)
 	switch {
 	case err == nil:
-		return c.pages, r.keep(s, c.checkpoint)
+		if err := r.Know(c.checkpoint); err != nil {
+			return c.pages, fmt.Errorf("%s: %w", s.Name(), err)
+		}
+		return c.pages, nil
 	case errors.Is(err, ErrDamaged), errors.Is(err, ErrNotFound):
 		err = fmt.Errorf("%w: %s: %w", eventstore.ErrGap, s.Name(), err)
 		r.mu.Lock()
@@ -166,11 +169,14 @@ func (r *Reader) content(ctx context.Context, s Segment) (content, error) {
 	return c, nil
 }
 
-// keep takes note of a segment's checkpoint.
-func (r *Reader) keep(s Segment, checkpoint []byte) error {
+// Know takes note of a checkpoint of the log, as it is of each segment's.
+func (r *Reader) Know(checkpoint []byte) error {
 	h, err := r.verifier.Checkpoint(checkpoint)
+	if errors.Is(err, page.ErrKeyRange) {
+		return nil // by a key that was compromised since: it proves nothing
+	}
 	if err != nil {
-		return fmt.Errorf("%w: the checkpoint of %s: %w", ErrDamaged, s.Name(), err)
+		return fmt.Errorf("%w: its checkpoint: %w", ErrDamaged, err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -184,8 +190,8 @@ func (r *Reader) keep(s Segment, checkpoint []byte) error {
 	return nil
 }
 
-// Contradicts reports whether a checkpoint of the segments that were read says
-// another root at a head's size.
+// Contradicts reports whether a checkpoint that is known says another root at a head's
+// size.
 func (r *Reader) Contradicts(h page.Head) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -193,7 +199,7 @@ func (r *Reader) Contradicts(h page.Head) bool {
 	return known && root != h.Root
 }
 
-// Latest is the newest checkpoint of the last segment, or of one that was read;
+// Latest is the newest checkpoint of the last segment, or of one that is known;
 // its page is 0. It tells how far the log is known to have come, even where pages
 // are missing.
 func (r *Reader) Latest(ctx context.Context) (page.Head, error) {
@@ -208,7 +214,7 @@ func (r *Reader) Latest(ctx context.Context) (page.Head, error) {
 	return r.Newest(), nil
 }
 
-// Newest is the newest checkpoint of the segments that were read; its page is 0.
+// Newest is the newest checkpoint that is known and counts; its page is 0.
 func (r *Reader) Newest() page.Head {
 	r.mu.Lock()
 	defer r.mu.Unlock()
