@@ -219,32 +219,19 @@ type Pruned struct {
 	Removed int
 }
 
-// Prune makes a book's archive smaller without losing a page: it writes runs of
-// small segments anew as larger ones, from the book's own log, and removes every
-// segment whose pages others have.
-func (b *Book) Prune(ctx context.Context) (Pruned, error) {
-	l := b.current()
-	unlock, err := lockArchive(ctx, l.dir)
-	if err != nil {
-		return Pruned{}, err
-	}
-	defer unlock()
-	a, err := ReadArchive(l.dir)
-	if err != nil {
-		return Pruned{}, err
-	}
-	if a.Origin != l.info.Origin || a.Page == 0 {
-		return Pruned{}, nil // nothing of this log was archived
-	}
-	r := &backup{link: l, archive: a}
-	r.writer.Origin = a.Origin
-	if r.writer.Place, err = archive.Open(a.To, l.options.Clock.Now); err != nil {
-		return Pruned{}, err
-	}
-	if r.writer.To, err = archive.ParseRecipients(a.Recipients); err != nil {
-		return Pruned{}, err
-	}
-	return r.prune(ctx)
+// Prune brings a book's archive up to date, and makes it smaller without losing a page:
+// it writes runs of small segments anew as larger ones, from the book's own log, and
+// removes every segment whose pages others have. What is written anew is under a
+// checkpoint of now, which counts only over all that was signed before.
+func (b *Book) Prune(ctx context.Context) (done Pruned, err error) {
+	err = b.current().upToDate(ctx, func(r *backup, to page.Head) error {
+		if _, err := r.run(ctx, to, nil); err != nil {
+			return err
+		}
+		done, err = r.prune(ctx)
+		return err
+	})
+	return done, err
 }
 
 func (r *backup) prune(ctx context.Context) (Pruned, error) {

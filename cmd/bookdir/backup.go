@@ -152,17 +152,27 @@ func (b *Book) Backup(ctx context.Context, progress func(done, of uint64)) (Arch
 }
 
 func (l *link) backup(ctx context.Context, progress func(done, of uint64)) (done Archived, err error) {
+	err = l.upToDate(ctx, func(r *backup, to page.Head) error {
+		done, err = r.run(ctx, to, progress)
+		return err
+	})
+	return done, err
+}
+
+// upToDate runs f, which archives the log up to a head, while nobody else writes to
+// the archive.
+func (l *link) upToDate(ctx context.Context, f func(r *backup, to page.Head) error) error {
 	if l.info.ReadOnly {
-		return done, refuseReadOnly()
+		return refuseReadOnly()
 	}
-	return done, l.locked(ctx, func(r *backup) error {
+	return l.locked(ctx, func(r *backup) error {
 		// The head first: the ring has every key that the pages up to there use, and
 		// the list every key that signed them.
 		to, err := l.head()
-		if err == nil {
-			done, err = r.run(ctx, to, progress)
+		if err != nil {
+			return err
 		}
-		return err
+		return f(r, to)
 	})
 }
 
@@ -217,6 +227,9 @@ func (r *backup) run(ctx context.Context, to page.Head, progress func(done, of u
 		return Archived{}, err
 	}
 	if !r.alone {
+		if err := r.writer.Sweep(ctx); err != nil && !errors.Is(err, archive.ErrDenied) {
+			return Archived{}, err
+		}
 		if err := r.resume(ctx, verifier); err != nil {
 			return Archived{}, err
 		}

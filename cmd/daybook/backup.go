@@ -389,8 +389,8 @@ func (a *app) backupPruneCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prune",
 		Short: "Make the archive of the book smaller without losing a page",
-		Long: `Write runs of small segments anew as larger ones, and remove the segments whose
-pages others have. No page is lost.
+		Long: `Bring the archive up to date, write runs of small segments anew as larger ones,
+and remove the segments whose pages others have. No page is lost.
 
 What lies there of earlier epochs stays: it may hold the only copy of what a
 restore did not bring back. It also holds the keys of whoever was erased since.

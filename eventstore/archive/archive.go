@@ -68,6 +68,8 @@ type Place interface {
 	List(ctx context.Context, folder string) ([]string, error)
 	// Remove removes an object, if it is there.
 	Remove(ctx context.Context, name string) error
+	// Sweep removes from a folder what writings that were cut short left there.
+	Sweep(ctx context.Context, folder string) error
 	// String names the place, without secrets.
 	String() string
 }
@@ -94,6 +96,15 @@ func (l Log) Book(ctx context.Context) ([]byte, error) { return l.Place.Get(ctx,
 
 // Keys gives the log's signed list of keys.
 func (l Log) Keys(ctx context.Context) ([]byte, error) { return l.Place.Get(ctx, l.name(keysObject)) }
+
+// Sweep removes what writings that were cut short left of the log: it may hold keys
+// that are destroyed later.
+func (l Log) Sweep(ctx context.Context) error {
+	if err := l.Place.Sweep(ctx, l.Origin); err != nil {
+		return err
+	}
+	return l.Place.Sweep(ctx, l.name(segments))
+}
 
 // Logs lists the origins of the logs in a place.
 func Logs(ctx context.Context, p Place) ([]string, error) { return logsIn(ctx, p, "", 0) }
@@ -206,6 +217,9 @@ func Cover(all []Segment, first uint64) (chosen []Segment, last uint64) {
 // when that is cut short can be read by nobody.
 func (l Log) RemoveAll(ctx context.Context) error {
 	if err := l.Place.Remove(ctx, l.name(ringObject)); err != nil {
+		return err
+	}
+	if err := l.Sweep(ctx); err != nil {
 		return err
 	}
 	all, err := l.Segments(ctx)

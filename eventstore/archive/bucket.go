@@ -102,6 +102,9 @@ func (b *Bucket) String() string { return b.text }
 // Begin implements Place: a bucket has no folders.
 func (b *Bucket) Begin(context.Context, string) error { return nil }
 
+// Sweep implements Place: an object is put whole.
+func (b *Bucket) Sweep(context.Context, string) error { return nil }
+
 func (b *Bucket) key(name string) string {
 	if b.prefix == "" {
 		return name

@@ -9,7 +9,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
+
+// unfinished begins the name of a file that is being written.
+const unfinished = ".new-"
 
 // Folder is a Place in a file system: another disk, or one of another machine.
 type Folder struct{ root string }
@@ -124,10 +129,11 @@ func (f *Folder) write(name string, content []byte, place func(temporary, path s
 	if err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	file, err := os.CreateTemp(filepath.Dir(path), unfinished+"*")
 	if err != nil {
 		return unreachable(err)
 	}
+	lock(file) // so that a sweep of another process leaves alone what is being written
 	defer func() {
 		if gone := os.Remove(file.Name()); gone != nil && !errors.Is(gone, fs.ErrNotExist) && err == nil {
 			err = unreachable(gone)
@@ -144,6 +150,60 @@ func (f *Folder) write(name string, content []byte, place func(temporary, path s
 		return unreachable(err)
 	}
 	return nil
+}
+
+// lock takes the lock of a file that is being written, which ends with its process.
+// It reports whether another process has it.
+func lock(file *os.File) (taken bool) {
+	return errors.Is(unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB), unix.EWOULDBLOCK)
+}
+
+// Sweep implements Place. What a living process writes stays. Where the file system has
+// no locks it goes too, and whoever wrote it has to do so again.
+func (f *Folder) Sweep(_ context.Context, folder string) error {
+	path, err := f.path(folder)
+	if err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return unreachable(err)
+	}
+	for _, entry := range entries {
+		if !strings.HasPrefix(entry.Name(), unfinished) || !entry.Type().IsRegular() {
+			continue
+		}
+		left := filepath.Join(path, entry.Name())
+		file, err := os.OpenFile(left, os.O_WRONLY, 0)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // its writer was done
+		}
+		if err != nil {
+			return unreachable(err)
+		}
+		if lock(file) {
+			err = file.Close()
+		} else {
+			err = discard(file)
+		}
+		if err != nil {
+			return unreachable(err)
+		}
+	}
+	return nil
+}
+
+// discard removes a file that is open, and overwrites it where it has no other name: its
+// writer may have put it in its place, and not have come to remove this one.
+func discard(file *os.File) error {
+	if err := os.Remove(file.Name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(err, file.Close())
+	}
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(file.Fd()), &stat); err != nil || stat.Nlink > 0 {
+		return errors.Join(err, file.Close())
+	}
+	return overwrite(file)
 }
 
 // makeFolder makes a folder, and makes its name and those above it durable.

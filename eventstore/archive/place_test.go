@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/daybook-ledger/daybook/eventstore/archive"
 	"github.com/daybook-ledger/daybook/testing/archivetest"
 )
@@ -34,6 +36,42 @@ func TestARestOfAWriteIsNoObject(t *testing.T) {
 	}
 	if names, err := f.List(t.Context(), ""); err != nil || len(names) != 0 {
 		t.Errorf("%q, %v", names, err)
+	}
+}
+
+// What a writing that was cut short left goes, what a living process writes stays, and
+// so does what was put in its place under the same name of the disk.
+func TestRestsOfWritesAreSwept(t *testing.T) {
+	dir := t.TempDir()
+	f, err := archive.NewFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{".new-1": "keys", ".new-2": "under way", "ring.age": "the ring"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Link(filepath.Join(dir, "ring.age"), filepath.Join(dir, ".new-3")); err != nil {
+		t.Fatal(err)
+	}
+	writer, err := os.OpenFile(filepath.Join(dir, ".new-2"), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
+	if err := unix.Flock(int(writer.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range []string{"", "nowhere"} {
+		if err := f.Sweep(t.Context(), folder); err != nil {
+			t.Errorf("%q: %v", folder, err)
+		}
+	}
+	for name, want := range map[string]string{".new-1": "", ".new-2": "under way", ".new-3": "", "ring.age": "the ring"} {
+		if got, err := os.ReadFile(filepath.Join(dir, name)); string(got) != want || (err != nil) != (want == "") {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
 	}
 }
 

@@ -85,6 +85,11 @@ func Place(t *testing.T, nothing func(*testing.T) archive.Place) {
 				t.Fatal(err)
 			}
 		}
+		for _, folder := range []string{"", "d", "nowhere"} { // which leaves objects alone
+			if err := p.Sweep(t.Context(), folder); err != nil {
+				t.Error(err)
+			}
+		}
 		for folder, want := range map[string][]string{
 			"": {"d/", "dd/", "top"}, "d": {"10", "2", "deep/"}, "d/deep": {"x"}, "nowhere": nil,
 		} {
