@@ -295,12 +295,10 @@ func runs(chosen []archive.Segment) (found [][]archive.Segment) {
 
 // merge writes the pages of a run of segments anew, and gives as how many.
 func (r *backup) merge(ctx context.Context, run []archive.Segment) (into int, err error) {
-	l := r.link
-	verifier, err := l.info.Verifier()
+	log, err := r.log()
 	if err != nil {
 		return 0, err
 	}
-	log := &Log{Info: l.info, Store: l.store, Verifier: verifier}
 	from := page.EmptyHead()
 	if run[0].First > 1 {
 		if from, err = log.Head(ctx, run[0].First-1); err != nil {
@@ -311,11 +309,11 @@ func (r *backup) merge(ctx context.Context, run []archive.Segment) (into int, er
 	if err != nil {
 		return 0, err
 	}
-	checkpoint, err := l.signs.Checkpoint(r.archive.head())
+	checkpoint, err := r.link.signs.Checkpoint(r.archive.head())
 	if err != nil {
 		return 0, err
 	}
-	err = r.writer.Pages(ctx, l.store, verifier, from, to, checkpoint, func(page.Head) error { into++; return nil })
+	err = r.writer.Pages(ctx, log.Store, log.Verifier, from, to, checkpoint, func(page.Head) error { into++; return nil })
 	return into, err
 }
 

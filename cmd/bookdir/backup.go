@@ -57,6 +57,8 @@ type Archive struct {
 	At time.Time `json:"at,omitzero"`
 	// Written are the digests of what was replaced last.
 	Written []byte `json:"written,omitempty"`
+	// Before are the recipients of other places that the log was archived in.
+	Before map[string][]string `json:"before,omitempty"`
 }
 
 func (a Archive) head() page.Head { return page.Head{Page: a.Page, Size: a.Size, Root: a.Root} }
@@ -91,50 +93,10 @@ func (a Archive) write(dir string) error {
 type archivedBook struct {
 	Book      Info   `json:"book"`
 	Witnesses Places `json:"witnesses,omitempty"`
+	// Recipients are those that the segments and the ring are encrypted to.
+	Recipients []string `json:"recipients,omitempty"`
 	// Checkpoint is over what was archived, where those in segments may count no more.
 	Checkpoint string `json:"checkpoint,omitempty"`
-}
-
-// ArchiveTo says where the book's archive is to be, for whom and when it is written;
-// how far it reaches is not looked at. What was archived in the same place before
-// is gone on from; it must be for the same recipients. It waits for no backup.
-func (b *Book) ArchiveTo(next Archive) error {
-	if _, err := archive.ParseRecipients(next.Recipients); err != nil {
-		return err
-	}
-	unlock, err := lockSettings(b.Dir)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	was, err := ReadArchive(b.Dir)
-	if err != nil && !errors.Is(err, ErrNoArchive) {
-		return err
-	}
-	if was.To != next.To {
-		return Archive{To: next.To, Recipients: next.Recipients, Every: next.Every, Required: next.Required}.write(b.Dir)
-	}
-	if !slices.Equal(was.Recipients, next.Recipients) {
-		return fmt.Errorf("%w: %s", ErrRecipientsChanged, next.To)
-	}
-	was.Every, was.Required = next.Every, next.Required
-	return was.write(b.Dir)
-}
-
-// RequireArchive says whether receipts wait for the archive from now on. It waits for
-// no backup: the archive may be what stands still.
-func (b *Book) RequireArchive(required bool) error {
-	unlock, err := lockSettings(b.Dir)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	a, err := ReadArchive(b.Dir)
-	if err != nil {
-		return err
-	}
-	a.Required = required
-	return a.write(b.Dir)
 }
 
 // Archived is what a backup did.
@@ -188,14 +150,22 @@ func (l *link) locked(ctx context.Context, f func(r *backup) error) error {
 	if err != nil {
 		return err
 	}
-	r := &backup{link: l, archive: a, begun: l.options.Clock.Now().UTC()}
-	if r.writer.Place, err = archive.Open(a.To, l.options.Clock.Now); err != nil {
-		return err
-	}
-	if r.writer.To, err = archive.ParseRecipients(a.Recipients); err != nil {
+	r, err := l.backupTo(a)
+	if err != nil {
 		return err
 	}
 	return f(r)
+}
+
+// backupTo makes ready for a backup.
+func (l *link) backupTo(a Archive) (r *backup, err error) {
+	r = &backup{link: l, archive: a, begun: l.options.Clock.Now().UTC()}
+	r.writer.Origin = l.info.Origin
+	if r.writer.To, err = archive.ParseRecipients(a.Recipients); err != nil {
+		return nil, err
+	}
+	r.writer.Place, err = archive.Open(a.To, l.options.Clock.Now)
+	return r, err
 }
 
 // backup is one under way.
@@ -206,39 +176,22 @@ type backup struct {
 	begun   time.Time
 	// alone says that it is known already that nobody else writes there.
 	alone bool
+	// tries says that the place is not that of the book yet: nothing is remembered.
+	tries bool
 }
 
 // run writes what the archive lacks up to a head, after the keys that it uses.
 func (r *backup) run(ctx context.Context, to page.Head, progress func(done, of uint64)) (Archived, error) {
 	l := r.link
-	verifier, err := l.info.Verifier()
-	if err != nil {
+	if err := r.begin(ctx, to); err != nil {
 		return Archived{}, err
-	}
-	if l.info.list == nil {
-		return Archived{}, ErrNoList
-	}
-	r.writer.Origin = l.info.Origin
-	if r.archive.Origin != l.info.Origin {
-		r.archive.Origin = l.info.Origin
-		r.archive.Page, r.archive.Size, r.archive.Root, r.archive.Written = 0, 0, page.EmptyRoot, nil
-	}
-	if err := r.stands(ctx); err != nil {
-		return Archived{}, err
-	}
-	if !r.alone {
-		if err := r.writer.Sweep(ctx); err != nil && !errors.Is(err, archive.ErrDenied) {
-			return Archived{}, err
-		}
-		if err := r.resume(ctx, verifier); err != nil {
-			return Archived{}, err
-		}
 	}
 	from := r.archive.head()
-	if err := r.replace(ctx, to); err != nil {
-		return Archived{}, err
-	}
 	if to.Page > from.Page {
+		verifier, err := l.info.Verifier()
+		if err != nil {
+			return Archived{}, err
+		}
 		checkpoint, err := l.signs.Checkpoint(to)
 		if err != nil {
 			return Archived{}, err
@@ -254,11 +207,35 @@ func (r *backup) run(ctx context.Context, to page.Head, progress func(done, of u
 		}
 	}
 	r.archive.At = r.begun
-	err = r.keep()
-	return Archived{r.archive, to.Page - min(to.Page, from.Page)}, err
+	return Archived{r.archive, to.Page - min(to.Page, from.Page)}, r.keep()
 }
 
-// reached remembers how far the archive reaches.
+// begin sees how far the archive reaches, and writes what is replaced there. The log was
+// acknowledged up to a head.
+func (r *backup) begin(ctx context.Context, to page.Head) error {
+	i := r.link.info
+	if i.list == nil {
+		return ErrNoList
+	}
+	if r.archive.Origin != i.Origin {
+		r.archive.Origin, r.archive.Before = i.Origin, nil
+		r.archive.Page, r.archive.Size, r.archive.Root, r.archive.Written = 0, 0, page.EmptyRoot, nil
+	}
+	if err := r.stands(ctx); err != nil {
+		return err
+	}
+	if !r.alone {
+		if err := r.writer.Sweep(ctx); err != nil && !errors.Is(err, archive.ErrDenied) {
+			return err
+		}
+		if err := r.resume(ctx); err != nil {
+			return err
+		}
+	}
+	return r.replace(ctx, to)
+}
+
+// reached takes note of how far the archive reaches.
 func (r *backup) reached(h page.Head) error {
 	r.archive.Page, r.archive.Size, r.archive.Root = h.Page, h.Size, h.Root
 	return r.keep()
@@ -268,6 +245,9 @@ func (r *backup) reached(h page.Head) error {
 // written. What is written to a place that is not the archive's any more counts for
 // nothing.
 func (r *backup) keep() error {
+	if r.tries {
+		return nil
+	}
 	unlock, err := lockSettings(r.link.dir)
 	if err != nil {
 		return err
@@ -282,6 +262,12 @@ func (r *backup) keep() error {
 	}
 	r.archive.Every, r.archive.Required = now.Every, now.Required
 	return r.archive.write(r.link.dir)
+}
+
+// log is the book's own, as far as a backup reads it.
+func (r *backup) log() (*Log, error) {
+	verifier, err := r.link.info.Verifier()
+	return &Log{Info: r.link.info, Store: r.link.store, Verifier: verifier}, err
 }
 
 // stands sees that a place that was archived in still holds it. A folder whose disk
@@ -309,7 +295,7 @@ func (r *backup) stands(ctx context.Context) error {
 // those of a backup that was cut short, or of before the folder forgot. Anything
 // else there was written by another copy of the book. Pages that the archive has
 // no more are to be written again, with all that follow.
-func (r *backup) resume(ctx context.Context, v *page.Verifier) error {
+func (r *backup) resume(ctx context.Context) error {
 	all, err := r.writer.Segments(ctx)
 	if errors.Is(err, archive.ErrDenied) {
 		return nil // a place that can only be written to
@@ -317,7 +303,10 @@ func (r *backup) resume(ctx context.Context, v *page.Verifier) error {
 	if err != nil {
 		return err
 	}
-	log := &Log{Info: r.link.info, Store: r.link.store, Verifier: v}
+	log, err := r.log()
+	if err != nil {
+		return err
+	}
 	if _, has := archive.Cover(all, 1); has < r.archive.Page {
 		at := page.EmptyHead()
 		if has > 0 {
@@ -350,7 +339,7 @@ func (r *backup) resume(ctx context.Context, v *page.Verifier) error {
 }
 
 // replace writes what is in clear and the key ring, where they are not what was
-// written last. The log was acknowledged up to a head.
+// written last.
 func (r *backup) replace(ctx context.Context, to page.Head) error {
 	l := r.link
 	info := l.info
@@ -359,7 +348,7 @@ func (r *backup) replace(ctx context.Context, to page.Head) error {
 	if err != nil {
 		return err
 	}
-	said := archivedBook{Book: info, Witnesses: places}
+	said := archivedBook{Book: info, Witnesses: places, Recipients: r.archive.Recipients}
 	public, err := json.MarshalIndent(said, "", "  ")
 	if err != nil {
 		return fmt.Errorf("bookdir: %w", err)
@@ -402,11 +391,11 @@ func (r *backup) provesAnew(ctx context.Context, to page.Head) (string, error) {
 		return "", nil
 	}
 	if r.archive.Page < to.Page { // else all that was acknowledged is there
-		verifier, err := l.info.Verifier()
+		log, err := r.log()
 		if err != nil {
 			return "", err
 		}
-		if to, err = (&Log{Info: l.info, Store: l.store, Verifier: verifier}).Head(ctx, r.archive.Page); err != nil {
+		if to, err = log.Head(ctx, r.archive.Page); err != nil {
 			return "", err
 		}
 	}

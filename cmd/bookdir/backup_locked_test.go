@@ -74,7 +74,7 @@ func TestReceiptsAtOnceBesideAnotherBackup(t *testing.T) {
 			t.Fatal(err)
 		}
 		now.Required = false
-		if err := b.ArchiveTo(now); err != nil {
+		if err := b.ArchiveTo(t.Context(), now); err != nil {
 			t.Fatal(err)
 		}
 		select {
@@ -100,7 +100,7 @@ func TestSettingsThatChangeDuringABackup(t *testing.T) {
 		}
 		err = b.current().locked(t.Context(), func(r *backup) error {
 			now.Every = time.Hour
-			if err := errors.Join(b.ArchiveTo(now), b.RequireArchive(true)); err != nil {
+			if err := errors.Join(b.ArchiveTo(t.Context(), now), b.RequireArchive(true)); err != nil {
 				t.Fatal(err)
 			}
 			return r.keep()
@@ -110,7 +110,7 @@ func TestSettingsThatChangeDuringABackup(t *testing.T) {
 		}
 		now.To = filepath.Join(t.TempDir(), "another")
 		err = b.current().locked(t.Context(), func(r *backup) error {
-			if err := b.ArchiveTo(now); err != nil {
+			if err := b.ArchiveTo(t.Context(), now); err != nil {
 				t.Fatal(err)
 			}
 			return r.keep()

@@ -1,9 +1,16 @@
 package bookdir
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"testing"
+
+	"filippo.io/age"
 
 	"github.com/daybook-ledger/daybook/eventstore/archive"
 )
@@ -65,4 +72,115 @@ func TestAPruningAfterARotation(t *testing.T) {
 	if report := a.verify(t); !report.OK || report.Size != 4 {
 		t.Errorf("%+v", report)
 	}
+}
+
+// An archive is for the same recipients for ever, whatever other places the book was
+// archived in meanwhile, and whether or not it remembers.
+func TestAnArchiveIsForTheSameRecipients(t *testing.T) {
+	x, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := age.GenerateHybridIdentity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, other := range map[string][]string{
+		"others": {x.Recipient().String()}, "of another kind": {h.Recipient().String()}, "more": nil,
+	} {
+		for _, forgets := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, forgets %t", name, forgets), func(t *testing.T) {
+				a := newArchived(t)
+				a.enter(t, true, "Ada")
+				mine := []string{a.ids[0].(*age.X25519Identity).Recipient().String()}
+				if other == nil {
+					other = append(slices.Clone(mine), x.Recipient().String())
+				}
+				a.with(t, func(b *Book) {
+					if err := b.ArchiveTo(t.Context(), Archive{To: a.to, Recipients: other}); !errors.Is(err, ErrRecipientsChanged) {
+						t.Errorf("where it is: %v", err)
+					}
+					if err := b.ArchiveTo(t.Context(), Archive{To: a.to + ".2", Recipients: other}); err != nil {
+						t.Fatal(err)
+					}
+					a.backup(t, b)
+					if forgets {
+						remove(t, archivePath(a.dir))
+					}
+					if err := b.ArchiveTo(t.Context(), Archive{To: a.to, Recipients: other}); !errors.Is(err, ErrRecipientsChanged) {
+						t.Errorf("back again: %v", err)
+					}
+					if err := b.ArchiveTo(t.Context(), Archive{To: a.to, Recipients: mine}); err != nil {
+						t.Fatal(err)
+					}
+				})
+				a.enter(t, true, "Bob")
+				dir, o, _, err := a.restore(t, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				sound(t, dir, o, a.receipts...)
+			})
+		}
+	}
+}
+
+// Where a place cannot be read, the book remembers for whom it archived there.
+func TestRecipientsOfAPlaceThatCannotBeRead(t *testing.T) {
+	a := newArchived(t)
+	a.enter(t, true, "Ada")
+	a.with(t, func(b *Book) {
+		at, err := ReadArchive(a.dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := b.current().backupTo(at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.writer.Place = unreadable{r.writer.Place}
+		if err := r.forTheSame(t.Context()); err != nil {
+			t.Errorf("nothing is known of it: %v", err)
+		}
+		r.archive.Before = map[string][]string{a.to: {"age1other"}}
+		if err := r.forTheSame(t.Context()); !errors.Is(err, ErrRecipientsChanged) {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+// unreadable is a place that can only be written to.
+type unreadable struct{ archive.Place }
+
+func (unreadable) Get(context.Context, string) ([]byte, error) { return nil, archive.ErrDenied }
+
+func (unreadable) List(context.Context, string) ([]string, error) { return nil, archive.ErrDenied }
+
+// A place that cannot be written does not take the place of one that can.
+func TestAPlaceIsTriedFirst(t *testing.T) {
+	a := newArchived(t)
+	a.enter(t, true, "Ada")
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before, err := ReadArchive(a.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.with(t, func(b *Book) {
+		for to, want := range map[string]error{
+			"ftp://example.com/": archive.ErrPlace, "": archive.ErrPlace, file: archive.ErrUnreachable, filepath.Join(file, "below"): archive.ErrUnreachable,
+		} {
+			next := before
+			next.To = to
+			if err := b.ArchiveTo(t.Context(), next); !errors.Is(err, want) {
+				t.Errorf("%q: %v", to, err)
+			}
+		}
+	})
+	if after, err := ReadArchive(a.dir); err != nil || !reflect.DeepEqual(before, after) {
+		t.Errorf("%+v, %v", after, err)
+	}
+	a.enter(t, true, "Bob")
 }

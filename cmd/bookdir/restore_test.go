@@ -50,7 +50,7 @@ func newArchived(t *testing.T) *archived {
 		t.Fatal(err)
 	}
 	a.with(t, func(b *Book) {
-		if err := b.ArchiveTo(Archive{To: a.to, Recipients: []string{escrow.Recipient().String()}}); err != nil {
+		if err := b.ArchiveTo(t.Context(), Archive{To: a.to, Recipients: []string{escrow.Recipient().String()}}); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -174,7 +174,7 @@ func TestABookIsBroughtBack(t *testing.T) {
 			t.Error(err)
 		}
 		// The same place takes the new epoch's archive beside the old one's.
-		if err := b.ArchiveTo(Archive{To: a.to, Recipients: []string{a.ids[0].(*age.X25519Identity).Recipient().String()}}); err != nil {
+		if err := b.ArchiveTo(t.Context(), Archive{To: a.to, Recipients: []string{a.ids[0].(*age.X25519Identity).Recipient().String()}}); err != nil {
 			t.Fatal(err)
 		}
 		if done := a.backup(t, b); done.Size != 6 {
@@ -409,7 +409,7 @@ func TestABackupGoesOn(t *testing.T) {
 		if done := a.backup(t, b); done.Pages != 0 {
 			t.Errorf("wrote %d pages of nothing new", done.Pages)
 		}
-		if err := b.ArchiveTo(Archive{To: a.to, Recipients: []string{"age1" + strings.Repeat("q", 58)}}); !errors.Is(err, archive.ErrRecipients) && !errors.Is(err, ErrRecipientsChanged) {
+		if err := b.ArchiveTo(t.Context(), Archive{To: a.to, Recipients: []string{"age1" + strings.Repeat("q", 58)}}); !errors.Is(err, archive.ErrRecipients) && !errors.Is(err, ErrRecipientsChanged) {
 			t.Errorf("other recipients: %v", err)
 		}
 	})
@@ -576,7 +576,7 @@ func TestAnOfflineIdentityIsAskedFor(t *testing.T) {
 func TestAnOpenBookBacksUpOnItsSchedule(t *testing.T) {
 	a := newArchived(t)
 	a.with(t, func(b *Book) {
-		if err := b.ArchiveTo(Archive{To: a.to, Recipients: []string{a.ids[0].(*age.X25519Identity).Recipient().String()}, Every: time.Millisecond}); err != nil {
+		if err := b.ArchiveTo(t.Context(), Archive{To: a.to, Recipients: []string{a.ids[0].(*age.X25519Identity).Recipient().String()}, Every: time.Millisecond}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := b.Do(t.Context(), register("Ada")); err != nil {

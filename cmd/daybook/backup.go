@@ -62,7 +62,7 @@ interrupted is gone on with the next time.`,
 		Args: cobra.NoArgs,
 		RunE: a.withBook(func(ctx context.Context, s *session, cmd *cobra.Command, _ []string) error {
 			m := a.meter("Backing up")
-			required, err := f.apply(s, cmd)
+			required, err := f.apply(ctx, s, cmd)
 			if err != nil {
 				return err
 			}
@@ -118,7 +118,7 @@ func (a *app) tellFreed(s *session) error {
 
 // apply tells the book what was given, but that the archive is required from now
 // on, which it reports.
-func (f backupFlags) apply(s *session, cmd *cobra.Command) (required bool, err error) {
+func (f backupFlags) apply(ctx context.Context, s *session, cmd *cobra.Command) (required bool, err error) {
 	given := cmd.Flags().Changed
 	if !given("to") && !given("recipient") && !given("every") && !given("required") {
 		return false, nil
@@ -152,7 +152,7 @@ func (f backupFlags) apply(s *session, cmd *cobra.Command) (required bool, err e
 	if inside(s.book.Dir, a.To) {
 		return false, usage("an archive in the book's own folder would be lost with it: give a --to elsewhere")
 	}
-	return required, s.book.ArchiveTo(a)
+	return required, s.book.ArchiveTo(ctx, a)
 }
 
 // archiveFlags name an archive and what opens it.

@@ -179,7 +179,7 @@ func BenchmarkRequired(b *testing.B) {
 	}
 	for b.Loop() {
 		plain, archived := newBook(b), newBook(b)
-		if err := archived.ArchiveTo(bookdir.Archive{To: folder(b), Recipients: []string{escrow.Recipient().String()}}); err != nil {
+		if err := archived.ArchiveTo(context.Background(), bookdir.Archive{To: folder(b), Recipients: []string{escrow.Recipient().String()}}); err != nil {
 			b.Fatal(err)
 		}
 		if _, err := archived.Backup(context.Background(), nil); err != nil {

@@ -125,7 +125,7 @@ func (k *book) restore(b *testing.B, events float64) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := opened.ArchiveTo(bookdir.Archive{To: to, Recipients: []string{escrow.Recipient().String()}}); err != nil {
+	if err := opened.ArchiveTo(b.Context(), bookdir.Archive{To: to, Recipients: []string{escrow.Recipient().String()}}); err != nil {
 		b.Fatal(err)
 	}
 	backup := took(b, func() error { _, err := opened.Backup(context.Background(), nil); return err })

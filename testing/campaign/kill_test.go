@@ -262,7 +262,7 @@ func backup(t *testing.T, dir, to, recipient string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.ArchiveTo(bookdir.Archive{To: to, Recipients: []string{recipient}}); err != nil {
+	if err := b.ArchiveTo(t.Context(), bookdir.Archive{To: to, Recipients: []string{recipient}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.Backup(t.Context(), nil); err != nil {

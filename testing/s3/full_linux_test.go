@@ -45,7 +45,7 @@ func TestFullBucket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.ArchiveTo(bookdir.Archive{To: to, Recipients: []string{escrow.Recipient().String()}}); err != nil {
+	if err := b.ArchiveTo(t.Context(), bookdir.Archive{To: to, Recipients: []string{escrow.Recipient().String()}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.Backup(t.Context(), nil); err != nil {

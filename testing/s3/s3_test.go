@@ -239,7 +239,7 @@ func TestABookInABucket(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if err := opened.ArchiveTo(bookdir.Archive{To: to, Recipients: []string{escrow.Recipient().String()}}); err != nil {
+					if err := opened.ArchiveTo(t.Context(), bookdir.Archive{To: to, Recipients: []string{escrow.Recipient().String()}}); err != nil {
 						t.Fatal(err)
 					}
 					enter(t, opened)

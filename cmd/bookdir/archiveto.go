@@ -1,0 +1,138 @@
+package bookdir
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/daybook-ledger/daybook/eventstore/archive"
+)
+
+// ArchiveTo says where the book's archive is to be, for whom and when it is written;
+// how far it reaches is not looked at. Another place is tried first, which writes to it
+// what every backup replaces: after an error the place of before stands. What was
+// archived in a place before is gone on from; it must be for the same recipients.
+func (b *Book) ArchiveTo(ctx context.Context, next Archive) error {
+	l := b.current()
+	if l.info.ReadOnly {
+		return refuseReadOnly()
+	}
+	if is, err := l.archivesSo(next); is || err != nil {
+		return err
+	}
+	was, err := ReadArchive(l.dir)
+	if err != nil && !errors.Is(err, ErrNoArchive) {
+		return err
+	}
+	if was.To == next.To { // else it waits for no backup, whose place may stand still
+		unlock, err := lockArchive(ctx, l.dir)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+	}
+	holds := was.Origin == l.info.Origin && was.Page > 0
+	if was.To == next.To && holds {
+		return fmt.Errorf("%w: %s", ErrRecipientsChanged, next.To)
+	}
+	next = Archive{To: next.To, Recipients: next.Recipients, Every: next.Every, Required: next.Required}
+	if was.Origin == l.info.Origin {
+		next.Before = maps.Clone(was.Before)
+	}
+	if holds {
+		if next.Before == nil {
+			next.Before = map[string][]string{}
+		}
+		next.Before[was.To] = was.Recipients
+	}
+	r, err := l.backupTo(next)
+	if err != nil {
+		return err
+	}
+	r.tries = true
+	if err := r.forTheSame(ctx); err != nil {
+		return err
+	}
+	to, err := l.head()
+	if err != nil {
+		return err
+	}
+	if err := r.begin(ctx, to); err != nil {
+		return err
+	}
+	settled, err := lockSettings(l.dir)
+	if err != nil {
+		return err
+	}
+	defer settled()
+	return r.archive.write(l.dir)
+}
+
+// archivesSo reports whether the archive is in that place, for those recipients, and if
+// so says when it is written from now on. It waits for no backup.
+func (l *link) archivesSo(next Archive) (bool, error) {
+	unlock, err := lockSettings(l.dir)
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+	was, err := ReadArchive(l.dir)
+	if errors.Is(err, ErrNoArchive) {
+		return false, nil
+	}
+	if err != nil || was.To != next.To || !sameRecipients(was.Recipients, next.Recipients) {
+		return false, err
+	}
+	was.Every, was.Required = next.Every, next.Required
+	return true, was.write(l.dir)
+}
+
+// forTheSame refuses a place that holds the log for other recipients: nobody could open
+// all of it. Where it cannot be read, what the book remembers of it counts.
+func (r *backup) forTheSame(ctx context.Context) error {
+	there := r.archive.Before[r.archive.To]
+	data, err := r.writer.Book(ctx)
+	switch {
+	case errors.Is(err, archive.ErrNotFound):
+		return nil
+	case errors.Is(err, archive.ErrDenied):
+	case err != nil:
+		return err
+	default:
+		var said archivedBook
+		if err := json.Unmarshal(data, &said); err != nil {
+			return fmt.Errorf("%w: what it says of the book: %w", archive.ErrDamaged, err)
+		}
+		if said.Recipients != nil { // one of before they were recorded has none
+			there = said.Recipients
+		}
+	}
+	if there != nil && !sameRecipients(there, r.archive.Recipients) {
+		return fmt.Errorf("%w: %s", ErrRecipientsChanged, r.archive.To)
+	}
+	return nil
+}
+
+// sameRecipients compares them in any order.
+func sameRecipients(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}
+
+// RequireArchive says whether receipts wait for the archive from now on. It waits for
+// no backup: the archive may be what stands still.
+func (b *Book) RequireArchive(required bool) error {
+	unlock, err := lockSettings(b.Dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	a, err := ReadArchive(b.Dir)
+	if err != nil {
+		return err
+	}
+	a.Required = required
+	return a.write(b.Dir)
+}
