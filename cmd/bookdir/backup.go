@@ -281,14 +281,19 @@ func (r *backup) stands(ctx context.Context) error {
 	if _, folder := r.writer.Place.(*archive.Folder); r.alone && !folder {
 		return nil // a bucket is asked once, not before every page
 	}
-	_, err := r.writer.Book(ctx)
+	some, whole, err := r.writer.Stands(ctx)
 	switch {
-	case errors.Is(err, archive.ErrNotFound):
-		return fmt.Errorf("%w: %s", ErrArchiveGone, r.writer.Place)
 	case errors.Is(err, archive.ErrDenied):
-		return nil // a place that can only be written to
+		whole = r.alone // a place that can only be written to, or not even that: writing tells
+	case err != nil:
+		return err
+	case !some:
+		return fmt.Errorf("%w: %s", ErrArchiveGone, r.writer.Place)
 	}
-	return err
+	if !whole {
+		r.archive.Written = nil // written again
+	}
+	return nil
 }
 
 // resume looks for segments that go on from where the archive is known to reach:

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"filippo.io/age"
@@ -156,6 +157,25 @@ func (unreadable) Get(context.Context, string) ([]byte, error) { return nil, arc
 
 func (unreadable) List(context.Context, string) ([]string, error) { return nil, archive.ErrDenied }
 
+// What is replaced in an archive is written again where it is missing.
+func TestWhatAnArchiveLostIsWrittenAgain(t *testing.T) {
+	for _, lost := range [][]string{{"ring.age"}, {"keys"}, {"book"}, {"book", "keys", "ring.age"}} {
+		t.Run(strings.Join(lost, ","), func(t *testing.T) {
+			a := newArchived(t)
+			a.enter(t, true, "Ada")
+			for _, object := range lost {
+				remove(t, filepath.Join(a.to, info(t, a.dir).Origin, object))
+			}
+			a.enter(t, true)
+			dir, o, _, err := a.restore(t, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sound(t, dir, o, a.receipts...)
+		})
+	}
+}
+
 // A place that cannot be written does not take the place of one that can.
 func TestAPlaceIsTriedFirst(t *testing.T) {
 	a := newArchived(t)
@@ -183,4 +203,23 @@ func TestAPlaceIsTriedFirst(t *testing.T) {
 		t.Errorf("%+v, %v", after, err)
 	}
 	a.enter(t, true, "Bob")
+}
+
+// Where nothing can be read, a backup of nothing new finds out whether it could write.
+func TestAPlaceThatPermitsNothing(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root is permitted everything")
+	}
+	a := newArchived(t)
+	a.enter(t, true, "Ada")
+	a.with(t, func(b *Book) {
+		a.backup(t, b)
+		if err := os.Chmod(a.to, 0); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = os.Chmod(a.to, 0o700) }() // so that it can be removed
+		if _, err := b.Backup(t.Context(), nil); !errors.Is(err, archive.ErrDenied) {
+			t.Errorf("%v", err)
+		}
+	})
 }

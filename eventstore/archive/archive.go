@@ -97,6 +97,17 @@ func (l Log) Book(ctx context.Context) ([]byte, error) { return l.Place.Get(ctx,
 // Keys gives the log's signed list of keys.
 func (l Log) Keys(ctx context.Context) ([]byte, error) { return l.Place.Get(ctx, l.name(keysObject)) }
 
+// Stands reports whether there is something of the log's archive, and whether everything
+// that is replaced is there.
+func (l Log) Stands(ctx context.Context) (some, whole bool, err error) {
+	names, err := l.Place.List(ctx, l.Origin)
+	whole = true
+	for _, object := range []string{bookObject, keysObject, ringObject} {
+		whole = whole && slices.Contains(names, object)
+	}
+	return len(names) > 0, whole, err
+}
+
 // Sweep removes what writings that were cut short left of the log: it may hold keys
 // that are destroyed later.
 func (l Log) Sweep(ctx context.Context) error {

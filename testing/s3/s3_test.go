@@ -270,6 +270,59 @@ func TestABookInABucket(t *testing.T) {
 	}
 }
 
+// A bucket that permits nothing any more is found out, also where nothing is new; and
+// what is missing from one is written again.
+func TestABucketThatPermitsNothing(t *testing.T) {
+	b := bucket(t, minio.MakeBucketOptions{})
+	to := "s3://" + b + "/books?region=us-east-1&endpoint=" + url.QueryEscape("http://"+endpoint)
+	dir, o := book(t)
+	escrow, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	backup := func() error {
+		opened, err := bookdir.Open(t.Context(), dir, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = opened.ArchiveTo(t.Context(), bookdir.Archive{To: to, Recipients: []string{escrow.Recipient().String()}})
+		if err == nil {
+			_, err = opened.Backup(t.Context(), nil)
+		}
+		return errors.Join(err, opened.Close(context.Background()))
+	}
+	if err := backup(); err != nil {
+		t.Fatal(err)
+	}
+	for o := range admin.ListObjects(t.Context(), b, minio.ListObjectsOptions{Recursive: true}) {
+		if strings.HasSuffix(o.Key, "/ring.age") {
+			if err := admin.RemoveObject(t.Context(), b, o.Key, minio.RemoveObjectOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := backup(); err != nil {
+		t.Fatal(err)
+	}
+	place, err := archive.Open(to, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report, err := (bookdir.ArchiveCheck{From: place, Identities: archive.Identities{escrow}}).Do(t.Context()); err != nil || !report.OK {
+		t.Errorf("%+v, %v", report, err)
+	}
+	writeOnly(t, b)
+	if err := backup(); err != nil {
+		t.Errorf("one that can be written to: %v", err)
+	}
+	if err := admin.SetBucketPolicy(t.Context(), b, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := backup(); !errors.Is(err, archive.ErrDenied) {
+		t.Errorf("one that permits nothing: %v", err)
+	}
+}
+
 // writeOnly lets the test go on as a user who may only put objects into a bucket.
 func writeOnly(t *testing.T, bucket string) {
 	t.Helper()
