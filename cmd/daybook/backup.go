@@ -129,11 +129,6 @@ func (f backupFlags) apply(ctx context.Context, s *session, cmd *cobra.Command) 
 	}
 	if given("to") {
 		a.To = f.to
-		if !strings.Contains(a.To, "://") {
-			if a.To, err = filepath.Abs(a.To); err != nil {
-				return false, err
-			}
-		}
 	}
 	if given("recipient") {
 		a.Recipients = f.recipients
@@ -149,8 +144,13 @@ func (f backupFlags) apply(ctx context.Context, s *session, cmd *cobra.Command) 
 	if a.To == "" {
 		return false, usage("--to says where the archive is to be")
 	}
-	if inside(s.book.Dir, a.To) {
-		return false, usage("an archive in the book's own folder would be lost with it: give a --to elsewhere")
+	if !strings.Contains(a.To, "://") {
+		if a.To, err = filepath.Abs(a.To); err != nil {
+			return false, err
+		}
+		if inside(s.book.Dir, a.To) {
+			return false, usage("an archive in the book's own folder would be lost with it: give a --to elsewhere")
+		}
 	}
 	return required, s.book.ArchiveTo(ctx, a)
 }

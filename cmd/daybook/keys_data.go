@@ -162,10 +162,29 @@ whoever has such a copy, rotate the data keys besides: daybook keys rotate --dat
 	return cmd
 }
 
-// inside reports whether a path lies in a folder.
+// inside reports whether a path, which need not be there, is a folder or lies in it,
+// by whatever links they are named.
 func inside(dir, path string) bool {
-	dir, err := filepath.Abs(dir)
-	return err == nil && strings.HasPrefix(path, dir+string(filepath.Separator))
+	dir, path = resolved(dir), resolved(path)
+	return path == dir || strings.HasPrefix(path, dir+string(filepath.Separator))
+}
+
+// resolved follows the links of a path as far as it is there.
+func resolved(path string) string {
+	there, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	rest := ""
+	for {
+		if real, err := filepath.EvalSymlinks(there); err == nil {
+			return filepath.Join(real, rest)
+		}
+		if there == filepath.Dir(there) {
+			return filepath.Join(there, rest)
+		}
+		there, rest = filepath.Dir(there), filepath.Join(filepath.Base(there), rest)
+	}
 }
 
 func (a *app) changeRoot(ctx context.Context, passphraseFile, keyFile string) error {
