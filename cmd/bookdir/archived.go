@@ -30,9 +30,13 @@ type ArchivedLog struct {
 	Pages uint64
 }
 
-// ArchivedLogs lists what lies in a place. It needs no key.
+// ArchivedLogs lists what lies in a place, ErrNoLog where there is nothing. It needs no
+// key.
 func ArchivedLogs(ctx context.Context, p archive.Place) ([]ArchivedLog, error) {
 	origins, err := archive.Logs(ctx, p)
+	if err == nil && len(origins) == 0 {
+		err = fmt.Errorf("%w: %s", ErrNoLog, p)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +100,9 @@ func (c ArchiveCheck) Do(ctx context.Context) (ArchiveReport, error) {
 	reader, err := from.open(ctx, c.Identities, from.verifier)
 	if err != nil {
 		return ArchiveReport{}, err
+	}
+	if len(reader.Segments()) == 0 {
+		return ArchiveReport{}, fmt.Errorf("%w: %s has no page of %s", ErrNoLog, c.From, from.info.Origin)
 	}
 	done := ArchiveReport{Origin: from.info.Origin, Segments: len(reader.Segments())}
 	var found []transparency.Failure

@@ -108,7 +108,7 @@ var known = []struct {
 	{bookdir.ErrArchiveGone, "archive-gone", "mount the disk that has the archive, or bring it back; if it is lost, begin another elsewhere: daybook backup --to PLACE"},
 	{bookdir.ErrArchiveMoved, "archive-moved", "run daybook backup again: it goes to the place that was named last"},
 	{bookdir.ErrUnproved, bookdir.CodeUnproved, "where the book lives, daybook backup writes a checkpoint that counts; where it is gone, daybook restore --until takes the archive up to there as it is"},
-	{bookdir.ErrNoLog, "archive-missing", "check --from and --origin; daybook backup list tells what is there"},
+	{bookdir.ErrNoLog, "archive-missing", "check --from and --origin, and that the disk is mounted; daybook backup list tells what is there"},
 	{bookdir.ErrSeveralLogs, "archive-ambiguous", "name one with --origin; daybook backup list tells what is there"},
 	{bookdir.ErrUnwritable, "no-permission", "copy the book's folder to where it can be written, and verify the copy: a log is not opened without writing to its folder"},
 	{bookdir.ErrSound, "nothing-to-repair", "daybook verify checks the whole log"},
