@@ -12,7 +12,6 @@ import (
 	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/eventstore/seal"
 	"github.com/daybook-ledger/daybook/eventstore/transparency"
-	"github.com/daybook-ledger/daybook/ledger"
 )
 
 const (
@@ -169,31 +168,6 @@ func (c ArchiveCheck) Do(ctx context.Context) (ArchiveReport, error) {
 }
 
 const codeRing = "ring-damaged"
-
-// open reads an archived log by a list of keys, with what it says in clear of its state.
-func (a archivedLog) open(ctx context.Context, ids archive.Identities, v *page.Verifier) (*archive.Reader, error) {
-	reader, err := a.log.Open(ctx, ids, v)
-	if err != nil || a.checkpoint == "" {
-		return reader, err
-	}
-	err = reader.Know([]byte(a.checkpoint))
-	if errors.Is(err, page.ErrCheckpointSignature) {
-		err = nil // by a key that a list will name which was not written yet: it proves nothing
-	}
-	return reader, err
-}
-
-// proven refuses the end of an archived log over which there is no checkpoint that
-// counts: a key that was compromised signed it, and anybody who had that key could.
-func proven(newest, h page.Head) error {
-	if newest.Size < h.Size {
-		return fmt.Errorf("%w: up to size %d of %d", ErrUnproved, newest.Size, h.Size)
-	}
-	if newest.Size == h.Size && newest.Root != h.Root {
-		return fmt.Errorf("%w: at size %d the archive has another root than a checkpoint of it says", ledger.ErrContradiction, h.Size)
-	}
-	return nil
-}
 
 // checkRing opens every key of an archived ring.
 func checkRing(ctx context.Context, l archive.Log, ids archive.Identities) (int, error) {

@@ -223,3 +223,25 @@ func TestAPlaceThatPermitsNothing(t *testing.T) {
 		}
 	})
 }
+
+// Where the book is gone a log ends before what is damaged in its archive, if that is
+// said, and right before it.
+func TestALogEndsBeforeADamagedSegment(t *testing.T) {
+	a := newArchived(t)
+	for _, name := range []string{"Ada", "Bob", "Cy"} {
+		a.enter(t, true, name)
+	}
+	segments, err := filepath.Glob(filepath.Join(a.to, "*", "*", "*", "segments", "*"))
+	if err != nil || len(segments) != 3 {
+		t.Fatal(segments, err)
+	}
+	flip(t, segments[1], -40)
+	dir, o, done, err := a.restore(t, func(r *Restore) { r.UntilSize, r.AcceptLoss = 2, new(uint64(2)) })
+	if err != nil || done.Head.Size != 2 {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	sound(t, dir, o, a.receipts[0])
+	if _, _, _, err := a.restore(t, func(r *Restore) { r.UntilSize, r.AcceptLoss = 3, new(uint64(1)) }); !errors.Is(err, archive.ErrDamaged) {
+		t.Errorf("what is damaged was asked for: %v", err)
+	}
+}

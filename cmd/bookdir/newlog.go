@@ -21,6 +21,8 @@ type newLog struct {
 	// agrees refuses the log after a page; beyond ends it before one.
 	agrees func(page.Head) error
 	beyond func(page.Page) bool
+	// enough ends it where the next page is missing; may be nil.
+	enough func(page.Head) bool
 	// laid is told of each page that was written; may be nil.
 	laid func(page.Page)
 	log  *slog.Logger
@@ -47,6 +49,9 @@ func (n newLog) lay(ctx context.Context, dir string) (_ page.Head, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	for ready := range openAhead(ctx, n.reader, n.verifier, last) {
+		if errors.Is(ready.err, eventstore.ErrGap) && n.enough != nil && n.enough(chain.Head()) {
+			break
+		}
 		if ready.err != nil {
 			return page.Head{}, ready.err
 		}

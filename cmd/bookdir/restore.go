@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/ed25519"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -50,96 +48,6 @@ func (l *Loss) Commits() uint64 { return l.Known - l.Restored }
 
 func (l *Loss) Error() string {
 	return fmt.Sprintf("bookdir: positions %d to %d were acknowledged and are not brought back", l.Restored, l.Known-1)
-}
-
-// Archived log, opened.
-type archivedLog struct {
-	log      archive.Log
-	info     Info
-	places   Places
-	verifier *page.Verifier
-	// checkpoint is that which it says in clear; may be empty.
-	checkpoint string
-}
-
-// openArchive finds a log in a place: that of an origin, or, where none is named,
-// the only one, or the newest of one book. Where a list of keys is trusted, that of
-// the archive must be it, or one that it follows or is followed by.
-func openArchive(ctx context.Context, p archive.Place, origin string, trusted *transparency.KeyList) (archivedLog, error) {
-	found, err := findArchive(ctx, p, origin)
-	if err != nil || trusted == nil {
-		return found, err
-	}
-	_, err = trusted.Follow(*found.info.list)
-	return found, err
-}
-
-func findArchive(ctx context.Context, p archive.Place, origin string) (archivedLog, error) {
-	origins, err := archive.Logs(ctx, p)
-	if err != nil {
-		return archivedLog{}, err
-	}
-	if origin != "" {
-		if !slices.Contains(origins, origin) {
-			return archivedLog{}, fmt.Errorf("%w: %s has no %s", ErrNoLog, p, origin)
-		}
-		origins = []string{origin}
-	}
-	if len(origins) == 0 {
-		return archivedLog{}, fmt.Errorf("%w: %s", ErrNoLog, p)
-	}
-	var newest archivedLog
-	for i, o := range origins {
-		a, err := readArchived(ctx, archive.Log{Place: p, Origin: o})
-		if err != nil {
-			return archivedLog{}, err
-		}
-		if i == 0 {
-			newest = a
-			continue
-		}
-		list, err := newest.info.list.Follow(*a.info.list)
-		if err != nil {
-			return archivedLog{}, fmt.Errorf("%w: %s", ErrSeveralLogs, strings.Join(origins, ", "))
-		}
-		if list.Origin == o {
-			newest = a
-		}
-	}
-	return newest, nil
-}
-
-// readArchived reads what an archive says in clear.
-func readArchived(ctx context.Context, l archive.Log) (archivedLog, error) {
-	a := archivedLog{log: l}
-	data, err := l.Book(ctx)
-	if err != nil {
-		return a, err
-	}
-	var public archivedBook
-	if err := json.Unmarshal(data, &public); err != nil {
-		return a, fmt.Errorf("%w: what it says of the book: %w", archive.ErrDamaged, err)
-	}
-	data, err = json.Marshal(public.Book)
-	if err != nil {
-		return a, fmt.Errorf("bookdir: %w", err)
-	}
-	if a.info, err = parseInfo(data); err != nil {
-		return a, err
-	}
-	a.places, a.checkpoint = public.Witnesses, public.Checkpoint
-	signed, err := l.Keys(ctx)
-	if err != nil {
-		return a, err
-	}
-	if err := a.info.takeKeys(signed); err != nil {
-		return a, err
-	}
-	if a.info.Origin != l.Origin || a.info.Identity == "" {
-		return a, fmt.Errorf("%w: what lies at %s is of %s", archive.ErrDamaged, l.Origin, a.info.Origin)
-	}
-	a.verifier, err = a.info.Verifier()
-	return a, err
 }
 
 // Restore brings a book back from its archive.
@@ -311,7 +219,12 @@ func (r Restore) pages(ctx context.Context, dir string, from archivedLog, reader
 		},
 		book: from.info.Book, verifier: from.verifier, reader: reader, beyond: r.beyond, log: r.Log, progress: r.Progress,
 		agrees: func(h page.Head) error { return agrees(reader, h, expected) },
+		enough: func(h page.Head) bool { return r.UntilSize != 0 && h.Size >= r.UntilSize },
 	}.lay(ctx, filepath.Join(dir, "store"))
+	var bad *page.Error
+	if errors.As(err, &bad) {
+		err = fmt.Errorf("%w: %w", archive.ErrDamaged, err)
+	}
 	if err == nil && h.Size == 0 {
 		err = fmt.Errorf("%w: nothing of the log up to there", ErrNoLog)
 	}

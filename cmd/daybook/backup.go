@@ -261,7 +261,12 @@ identity. The exit code is 1 when anything is wrong, and every failure is listed
 			if err != nil {
 				return err
 			}
-			return notVerified(report.Failures, !report.OK)
+			err = notVerified(report.Failures, !report.OK)
+			var told *failure
+			if errors.As(err, &told) && told.code != bookdir.CodeUnproved {
+				told.hint = hintMend // it is the archive that is not as it should be
+			}
+			return err
 		}),
 	}
 	f.add(cmd)

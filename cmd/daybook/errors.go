@@ -69,6 +69,7 @@ func fail(code, hint, format string, args ...any) error {
 
 const (
 	hintVerify  = "keep a copy of the book's folder as it is, then run daybook verify to see what is wrong"
+	hintMend    = "where the book lives, delete what is damaged in the archive and run daybook backup, which writes again what is missing; where it is gone, look for another copy of the archive, or end the log before a damaged segment: daybook restore --until POSITION --accept-loss NUMBER"
 	hintBackup  = "daybook repair makes the log anew from what survives and the archive; daybook restore makes the book anew elsewhere"
 	hintNewer   = "use the version of daybook that wrote it, or a later one"
 	hintBusy    = "wait until the other process is done and try again"
@@ -91,6 +92,8 @@ var known = []struct {
 	{bookdir.ErrExists, "folder-not-empty", "give a new folder, or an empty one"},
 	{bookdir.ErrFileExists, "file-exists", "give another name, or remove it first"},
 	{bookdir.ErrNewer, "newer-version", hintNewer},
+	{archive.ErrNotFound, "archive-incomplete", hintMend},
+	{archive.ErrDamaged, "archive-damaged", hintMend},
 	{bookdir.ErrDamaged, "book-damaged", "bring book.json back from a backup: it holds nothing secret"},
 	{bookdir.ErrBusy, "busy", hintBusy},
 	{bookdir.ErrKeysMissing, "keys-missing", "bring the file keys back from a backup, or from anybody who has the list: it holds nothing secret"},
@@ -118,8 +121,6 @@ var known = []struct {
 	{archive.ErrPlace, "invalid-archive", "give the path of a folder, or a URL such as s3://bucket/prefix?endpoint=https://host, its credentials in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"},
 	{archive.ErrDenied, "archive-denied", "check who may read and write the archive"},
 	{archive.ErrUnreachable, "archive-unreachable", "check that the disk or the bucket is there, and try again: nothing of the book is lost"},
-	{archive.ErrNotFound, "archive-incomplete", "daybook backup verify tells what is missing; look for another copy of the archive"},
-	{archive.ErrDamaged, "archive-damaged", "daybook backup verify tells what is damaged; look for another copy of the archive"},
 	{remote.ErrUnreachable, "busy", hintBusy},
 	{jetstream.ErrHeld, "busy", hintBusy},
 	{witness.ErrHeld, "busy", "end the other witness first, or give this one a folder, and so a key, of its own: --state"},

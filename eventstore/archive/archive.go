@@ -131,6 +131,11 @@ func logsIn(ctx context.Context, p Place, folder string, depth int) ([]string, e
 	if slices.Contains(names, keysObject) && slices.Contains(names, bookObject) {
 		return []string{folder}, nil
 	}
+	if slices.Contains(names, segments+"/") { // one that lost what says of whom it is
+		if all, err := (Log{p, folder}).Segments(ctx); err != nil || len(all) > 0 {
+			return []string{folder}, err
+		}
+	}
 	var found []string
 	for _, name := range names {
 		below, is := strings.CutSuffix(name, "/")

@@ -84,7 +84,7 @@ func (r *Reader) Read(ctx context.Context, first, last uint64) iter.Seq2[eventst
 			yield(eventstore.Page{}, err)
 			return
 		}
-		yield(eventstore.Page{}, fmt.Errorf("%w: page %d is in no segment of %s", eventstore.ErrGap, next, r.log.Place))
+		yield(eventstore.Page{}, fmt.Errorf("%w: %w: page %d is in no segment of %s", eventstore.ErrGap, ErrNotFound, next, r.log.Place))
 	}
 }
 
