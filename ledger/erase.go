@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/google/uuid"
+
 	"github.com/daybook-ledger/daybook/domain/customer"
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
 	"github.com/daybook-ledger/daybook/ledger/commit"
@@ -46,13 +48,13 @@ func (w *Writer) erase(erases []*entry) error {
 	if len(erases) == 0 {
 		return nil
 	}
-	w.erased += len(erases)
 	for _, e := range erases {
 		for _, u := range e.updates {
 			row, is := u.value.(erasureRow)
 			if !is {
 				continue
 			}
+			w.erased++
 			if _, err := w.destroy(row); err != nil {
 				return err
 			}
@@ -99,6 +101,9 @@ func (w *Writer) destroy(row erasureRow) (slots uint32, err error) {
 func (w *Writer) finishErasures(ctx context.Context) error {
 	w.mu.Lock()
 	rows, err := w.erasures()
+	if err == nil {
+		rows, err = w.beyond(rows)
+	}
 	w.mu.Unlock()
 	if err != nil || len(rows) == w.erased {
 		return err
@@ -134,6 +139,27 @@ func (w *Writer) erasures() ([]erasureRow, error) {
 			return nil, fmt.Errorf("%w: erasure %d of %d is missing", ErrContradiction, n, count)
 		}
 		rows[n] = row.(erasureRow)
+	}
+	return rows, nil
+}
+
+// beyond adds the erasures that the log says where this copy does not reach, the last
+// of each customer, which covers those before. The mutex is held.
+func (w *Writer) beyond(rows []erasureRow) ([]erasureRow, error) {
+	last := make(map[uuid.UUID]commit.Beyond, len(w.Beyond))
+	for _, e := range w.Beyond {
+		last[e.Customer] = e
+	}
+	for _, e := range last {
+		known, err := w.over.durable(subjectKey(e.Customer))
+		if err != nil {
+			return nil, err
+		}
+		if known == nil {
+			continue // the customer was registered there as well
+		}
+		keys, _ := known.(subjectRow).destroyed(e.Event.Scope)
+		rows = append(rows, erasureRow{Customer: e.Customer, Keys: keys, Page: e.Page, Position: e.Position})
 	}
 	return rows, nil
 }

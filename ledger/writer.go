@@ -53,6 +53,9 @@ type Config struct {
 	// Facts gives the key that seals accounting facts from now on. Keys of
 	// customers that are older seal nothing any more.
 	Facts func() (keyring.KeyID, error)
+	// Beyond are erasures that the log says where this copy of it does not reach: of a
+	// copy that takes no commands and so cannot enter them.
+	Beyond []commit.Beyond
 	// Renew begins a state file beside the one in use: after an erasure.
 	Renew func() (Renewed, error)
 	Clock Clock

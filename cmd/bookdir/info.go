@@ -11,6 +11,7 @@
 //	tree        the Merkle log's hashes       made anew from the log if lost
 //	state.db    the writer's folded states    made anew from the log if lost
 //	views/      the views                     made anew from the log if lost
+//	beyond      pages that erase beyond the end of a copy that takes no commands
 //	views.url   where the views are, if not in the folder
 //	connect     how other processes reach the one that holds the book
 //	archive.json  where the archive is, and how far it reaches

@@ -50,6 +50,8 @@ type Options struct {
 	// alone holds the book for this process only: no other is served, and nothing is
 	// signed but what the caller does.
 	alone bool
+	// beyond are erasures beyond the end of the log, of a copy that is being made.
+	beyond []commit.Beyond
 }
 
 // Book is an open book. It is safe for concurrent use. When the process that
@@ -76,6 +78,7 @@ type link struct {
 	unclean string
 	signs   *page.Signer
 	head    func() (page.Head, error)
+	beyond  []commit.Beyond
 	beside  *beside // nil unless views are made while the writer opens
 
 	closing sync.Mutex // guards closers
@@ -246,6 +249,10 @@ func (l *link) unlock() (*page.Signer, error) {
 		return nil, err
 	}
 	l.codec = commit.NewCodec(l.info.Book, signer.Verifier().Epoch, ring, digest)
+	if l.beyond, err = l.erasedBeyond(signer.Verifier()); err != nil {
+		return nil, err
+	}
+	l.codec.ErasedBeyond(l.beyond)
 	return signer, nil
 }
 
@@ -318,6 +325,9 @@ func (l *link) openWriter(ctx context.Context, store eventstore.Store, signer *p
 	}
 	if l.beside != nil {
 		c.Folded = l.beside.folded
+	}
+	if l.info.ReadOnly {
+		c.Beyond = l.beyond
 	}
 	return ledger.Open(ctx, c)
 }

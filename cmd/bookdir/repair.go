@@ -249,7 +249,7 @@ func makeHead(path string, h head.Head) error {
 // check opens the book once, which checks it, and begins its epoch if there is one.
 func (r Repair) check(ctx context.Context, dir string, info Info, epoch *book.OpenEpoch) error {
 	restore := Restore{Root: r.Root, RingOptions: r.RingOptions, Principal: r.Principal, Clock: r.Clock, Log: r.Log}
-	return restore.open(ctx, dir, &info, epoch)
+	return restore.open(ctx, dir, &info, epoch, nil)
 }
 
 // mended reads a log from a store that lost pages, and from an archive what it lacks.

@@ -25,6 +25,7 @@ import (
 	"github.com/daybook-ledger/daybook/eventstore/seal"
 	"github.com/daybook-ledger/daybook/eventstore/transparency"
 	"github.com/daybook-ledger/daybook/ledger"
+	"github.com/daybook-ledger/daybook/ledger/commit"
 )
 
 // ErrNoLog means that a place holds no archived log, or not the one that is meant.
@@ -32,23 +33,6 @@ var ErrNoLog = errors.New("bookdir: no such archive here")
 
 // ErrSeveralLogs means that a place holds several, of which one must be named.
 var ErrSeveralLogs = errors.New("bookdir: several archives lie here")
-
-// Loss is what a restore does not bring back of what is known to have been
-// acknowledged. As an error it means that nobody accepted that.
-type Loss struct {
-	// Restored and Known are sizes of the log: the commits from the position of the
-	// first on, up to the second, are lost.
-	Restored, Known uint64
-	// Newest is the newest state that is known, and lost.
-	Newest page.Head
-}
-
-// Commits is how many are lost.
-func (l *Loss) Commits() uint64 { return l.Known - l.Restored }
-
-func (l *Loss) Error() string {
-	return fmt.Sprintf("bookdir: positions %d to %d were acknowledged and are not brought back", l.Restored, l.Known-1)
-}
 
 // Restore brings a book back from its archive.
 type Restore struct {
@@ -168,10 +152,15 @@ func (r Restore) restore(ctx context.Context, dir string, from archivedLog) (don
 	if done.Loss, err = r.loss(ctx, from, reader, done.Head, expected); err != nil {
 		return done, err
 	}
+	beyond, pages, err := r.readBeyond(ctx, from, reader, ring, done.Head)
+	if err != nil {
+		return done, err
+	}
 	var open *book.OpenEpoch
 	if r.ReadOnly {
-		err = r.silence(dir, &done.Info, ring, from)
+		err = errors.Join(keepBeyond(dir, pages), r.silence(dir, &done.Info, ring, from))
 	} else if open, err = r.succeed(dir, &done, ring, from); err == nil {
+		open.Erased = carried(beyond)
 		err = r.permitted(from, ring, settings, open)
 	}
 	if err != nil {
@@ -189,19 +178,7 @@ func (r Restore) restore(ctx context.Context, dir string, from archivedLog) (don
 			return done, err
 		}
 	}
-	return done, r.open(ctx, dir, &done.Info, open)
-}
-
-// expected reads the checkpoints that were given.
-func (r Restore) expected(v *page.Verifier) (heads []page.Head, err error) {
-	for _, given := range r.Expected {
-		e, err := given.Expect(v)
-		if err != nil {
-			return nil, err
-		}
-		heads = append(heads, e.Head)
-	}
-	return heads, nil
+	return done, r.open(ctx, dir, &done.Info, open, beyond)
 }
 
 // pages makes the log anew from the archive's pages, each checked before it is
@@ -256,44 +233,6 @@ func (r Restore) beyond(p page.Page) bool {
 		return err == nil && time.UnixMicro(sealed.Header.Recorded).After(r.UntilTime)
 	})
 }
-
-// loss tells what is known to have been acknowledged and was not brought back, and
-// refuses it where nobody accepted it.
-func (r Restore) loss(ctx context.Context, from archivedLog, reader *archive.Reader, h page.Head, expected []page.Head) (*Loss, error) {
-	newest, err := reader.Latest(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range expected {
-		if e.Size > newest.Size {
-			newest = e
-		}
-	}
-	if err := proven(newest, h); err != nil && r.UntilSize == 0 && r.UntilTime.IsZero() {
-		return nil, err
-	}
-	return accepted(r.AcceptLoss, h, newest, r.ReadOnly)
-}
-
-// accepted gives the loss between a head and the newest that is known, nil where
-// there is none, and refuses it where not exactly that was accepted.
-func accepted(commits *uint64, h, newest page.Head, anyway bool) (*Loss, error) {
-	if newest.Size <= h.Size {
-		if commits != nil && *commits != 0 {
-			return nil, ErrNoLoss
-		}
-		return nil, nil
-	}
-	newest.Page = 0
-	lost := &Loss{Restored: h.Size, Known: newest.Size, Newest: newest}
-	if !anyway && (commits == nil || *commits != lost.Commits()) {
-		return nil, lost
-	}
-	return lost, nil
-}
-
-// ErrNoLoss means that a loss was accepted and nothing is lost.
-var ErrNoLoss = errors.New("bookdir: nothing that is known is lost")
 
 // silence makes the copy unable to sign.
 func (r Restore) silence(dir string, info *Info, ring *keyring.Ring, from archivedLog) error {
@@ -381,12 +320,13 @@ func (r Restore) identity(ring *keyring.Ring, i Info) (ed25519.PrivateKey, error
 	return identityIn(ring)
 }
 
-// open opens the book for the first time, which brings erasures to their end, and
-// begins its epoch. Where it has no views yet they are made meanwhile.
-func (r Restore) open(ctx context.Context, dir string, i *Info, epoch *book.OpenEpoch) error {
+// open opens the book for the first time, which brings erasures to their end, those
+// beyond the end of the log too, and begins its epoch. Where it has no views yet they
+// are made meanwhile, unless an erasure is going to have them made anew.
+func (r Restore) open(ctx context.Context, dir string, i *Info, epoch *book.OpenEpoch, beyond []commit.Beyond) error {
 	defer inBulkWork()() // not before: while it lays the log the server keeps much of it in memory
-	o := Options{Root: r.Root, RingOptions: r.RingOptions, Views: cmp.Or(r.Views, InFolder), Clock: r.Clock, Log: r.Log}
-	if _, err := os.Stat(filepath.Join(dir, "views")); o.Views == InFolder && errors.Is(err, fs.ErrNotExist) {
+	o := Options{Root: r.Root, RingOptions: r.RingOptions, Views: cmp.Or(r.Views, InFolder), Clock: r.Clock, Log: r.Log, beyond: beyond}
+	if _, err := os.Stat(filepath.Join(dir, "views")); o.Views == InFolder && len(beyond) == 0 && errors.Is(err, fs.ErrNotExist) {
 		o.beside = func(l *link) (*beside, error) { return l.viewsBeside(ctx, r.Viewed) }
 	}
 	l, err := hold(ctx, dir, *i, o)

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/daybook-ledger/daybook/cmd/bookdir"
+	"github.com/daybook-ledger/daybook/ledger/commit"
 )
 
 // restoreFlags are the flags of restore, besides those that name the archive.
@@ -136,7 +137,7 @@ func (a *app) restored(cmd *cobra.Command, r bookdir.Restore) error {
 	done, err := r.Do(cmd.Context(), dir)
 	m.end()
 	if err != nil {
-		return errors.Join(exists(lossy(err), dir), undo())
+		return errors.Join(exists(unproved(lossy(err)), dir), undo())
 	}
 	answer := restoredJSON{
 		Dir: dir, Book: done.Info.Book, Origin: done.Info.Origin, Epoch: done.Info.Epoch, ReadOnly: done.Info.ReadOnly,
@@ -159,6 +160,14 @@ func (a *app) restored(cmd *cobra.Command, r bookdir.Restore) error {
 			fmt.Fprintf(w, "Lost: %s after size %d.\n", count(answer.Lost, "commit"), answer.Size)
 		}
 	})
+}
+
+// unproved says what helps where the archive lacks the page that erases somebody.
+func unproved(err error) error {
+	if !errors.Is(err, commit.ErrNotErased) {
+		return err
+	}
+	return fail(classify(err).code, "daybook backup verify tells what the archive lacks; look for another copy of it", "%s", plain(err))
 }
 
 // lossy says how a loss is accepted.

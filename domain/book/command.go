@@ -5,6 +5,7 @@ import (
 
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/access"
+	"github.com/daybook-ledger/daybook/domain/customer"
 	"github.com/daybook-ledger/daybook/domain/money"
 	"github.com/daybook-ledger/daybook/domain/tax"
 )
@@ -46,7 +47,16 @@ type OpenEpoch struct {
 	Origin  string      `json:"origin"`
 	Follows Checkpoint  `json:"follows"`
 	Lost    *Checkpoint `json:"lost,omitempty"`
-	Reason  string      `json:"reason"`
+	// Erased is what the log that is gone on from says beyond that state of it, of
+	// customers whose keys are destroyed therefore; in its order.
+	Erased []Erased `json:"erased,omitempty"`
+	Reason string   `json:"reason"`
+}
+
+// Erased is an erasure that a log says beyond what was brought back of it.
+type Erased struct {
+	Customer     uuid.UUID             `json:"customer"`
+	KeyDestroyed customer.KeyDestroyed `json:"key_destroyed"`
 }
 
 // CommandType implements domain.Command.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/customer"
 	"github.com/daybook-ledger/daybook/domain/field"
 )
 
@@ -20,6 +21,11 @@ func (c *OpenEpoch) Validate() error {
 	}
 	if err := c.Follows.validate(); err != nil {
 		return err
+	}
+	for _, e := range c.Erased {
+		if e.KeyDestroyed.Scope != customer.All && e.KeyDestroyed.Scope != customer.Contact {
+			return domain.Refuse("invalid-epoch", "nothing of customer %s was erased that this program knows", e.Customer)
+		}
 	}
 	if c.Lost == nil {
 		return nil
@@ -46,5 +52,16 @@ func (c *OpenEpoch) Decide(s domain.States, m domain.Moment) ([]domain.Change, e
 	if state.Origin != "" && state.Origin != c.Follows.Origin {
 		return nil, domain.Refuse("invalid-epoch", "the book's log is %s, and not %s", state.Origin, c.Follows.Origin)
 	}
-	return one(c, &EpochOpened{Origin: c.Origin, Follows: c.Follows, Lost: c.Lost, Reason: c.Reason}), nil
+	changes := one(c, &EpochOpened{Origin: c.Origin, Follows: c.Follows, Lost: c.Lost, Reason: c.Reason})
+	for _, e := range c.Erased {
+		// The keys are gone: nothing that stands in the way of an erasure counts any
+		// more. Whoever was registered beyond that state is not known here.
+		id := customer.Stream(e.Customer)
+		if held, err := s.State(id); err != nil {
+			return nil, err
+		} else if held != nil {
+			changes = append(changes, domain.Change{Stream: id, Event: &e.KeyDestroyed})
+		}
+	}
+	return changes, nil
 }

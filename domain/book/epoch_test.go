@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/daybook-ledger/daybook/domain/book"
+	"github.com/daybook-ledger/daybook/domain/customer"
 	"github.com/daybook-ledger/daybook/testing/given"
 )
 
@@ -55,4 +56,33 @@ func TestOpenEpochRefused(t *testing.T) {
 	b.Take(t, &book.Grant{Book: b.ID, Principal: "bob", Role: "bookkeeper"})
 	b.Principal = "bob"
 	b.Refuse(t, opensEpoch(b), "not-permitted")
+}
+
+// TestOpenEpochErases: who was erased beyond what was brought back is erased, whatever
+// stands in the way of an erasure else, and whoever is not known here is left out.
+func TestOpenEpochErases(t *testing.T) {
+	b := given.Opened(t)
+	for _, who := range []string{"bob", "eve"} {
+		b.Take(t, given.Register(who))
+	}
+	b.Take(t, given.Enter("i", given.Content("ada", given.Line("1", "100", "S 20")))) // which is open
+	c := opensEpoch(b)
+	for _, e := range []struct {
+		who   string
+		scope customer.Scope
+	}{{"ada", customer.Contact}, {"bob", customer.Contact}, {"bob", customer.All}, {"nobody", customer.All}} {
+		c.Erased = append(c.Erased, book.Erased{
+			Customer: given.ID(e.who), KeyDestroyed: customer.KeyDestroyed{Scope: e.scope, Reason: "asked"},
+		})
+	}
+	if changes := b.Take(t, c); len(changes) != 4 {
+		t.Errorf("%d changes", len(changes))
+	}
+	for who, want := range map[string]customer.Scope{"ada": customer.Contact, "bob": customer.All, "eve": ""} {
+		if state, err := customer.Load(b, given.ID(who)); err != nil || state.Erased != want {
+			t.Errorf("%s: erased %q, %v", who, state.Erased, err)
+		}
+	}
+	c.Erased[0].KeyDestroyed.Scope = "some"
+	b.Refuse(t, c, "invalid-epoch")
 }

@@ -88,6 +88,17 @@ func (r *Reader) Read(ctx context.Context, first, last uint64) iter.Seq2[eventst
 	}
 }
 
+// After gives the first page after one that a segment begins with: where reading can go
+// on after a gap.
+func (r *Reader) After(number uint64) (next uint64, more bool) {
+	for _, s := range r.all {
+		if s.First > number && (!more || s.First < next) {
+			next, more = s.First, true
+		}
+	}
+	return next, more
+}
+
 type opened struct {
 	pages []eventstore.Page
 	err   error
