@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/daybook-ledger/daybook/eventstore"
 	"github.com/daybook-ledger/daybook/eventstore/archive"
 	"github.com/daybook-ledger/daybook/eventstore/page"
 )
@@ -41,19 +42,52 @@ func (r Restore) expected(v *page.Verifier) (heads []page.Head, err error) {
 // loss tells what is known to have been acknowledged and was not brought back, and
 // refuses it where nobody accepted it.
 func (r Restore) loss(ctx context.Context, from archivedLog, reader *archive.Reader, h page.Head, expected []page.Head) (*Loss, error) {
-	newest, err := reader.Latest(ctx)
+	newest, err := newestKnown(ctx, reader, expected)
 	if err != nil {
 		return nil, err
-	}
-	for _, e := range expected {
-		if e.Size > newest.Size {
-			newest = e
-		}
 	}
 	if err := proven(newest, h); err != nil && r.UntilSize == 0 && r.UntilTime.IsZero() {
 		return nil, err
 	}
 	return accepted(r.AcceptLoss, h, newest, r.ReadOnly)
+}
+
+// newestKnown is the newest state of the log that is known.
+func newestKnown(ctx context.Context, reader *archive.Reader, expected []page.Head) (page.Head, error) {
+	newest, err := reader.Latest(ctx)
+	for _, e := range expected {
+		if e.Size > newest.Size {
+			newest = e
+		}
+	}
+	return newest, err
+}
+
+// Unsound means that an archive cannot be read as far as it should be: something of it
+// is damaged or missing.
+type Unsound struct {
+	// Sound is the size up to which it can be, Known the newest that is known.
+	Sound, Known uint64
+	Err          error
+}
+
+func (u *Unsound) Error() string {
+	return fmt.Sprintf("%v: the archive is sound up to size %d", u.Err, u.Sound)
+}
+
+// Unwrap gives what is wrong.
+func (u *Unsound) Unwrap() error { return u.Err }
+
+// unsound adds to an error of reading the archive how far it is sound.
+func (r Restore) unsound(ctx context.Context, reader *archive.Reader, h page.Head, expected []page.Head, err error) error {
+	if badPage := (*page.Error)(nil); !errors.Is(err, eventstore.ErrGap) && !errors.As(err, &badPage) {
+		return err
+	}
+	newest, latestErr := newestKnown(ctx, reader, expected)
+	if latestErr != nil {
+		return errors.Join(err, latestErr)
+	}
+	return &Unsound{Sound: h.Size, Known: max(h.Size, newest.Size), Err: err}
 }
 
 // accepted gives the loss between a head and the newest that is known, nil where

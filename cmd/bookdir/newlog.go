@@ -18,11 +18,11 @@ type newLog struct {
 	book     uuid.UUID
 	verifier *page.Verifier
 	reader   eventstore.Reader
-	// agrees refuses the log after a page; beyond ends it before one.
-	agrees func(page.Head) error
-	beyond func(page.Page) bool
-	// enough ends it where the next page is missing; may be nil.
-	enough func(page.Head) bool
+	// agrees refuses the log after a page; beyond ends it before one, and complete
+	// after one, so that none behind it need be read; complete may be nil.
+	agrees   func(page.Head) error
+	beyond   func(page.Page) bool
+	complete func(page.Head) bool
 	// laid is told of each page that was written; may be nil.
 	laid func(page.Page)
 	log  *slog.Logger
@@ -31,7 +31,7 @@ type newLog struct {
 }
 
 // lay makes the log in a store's folder, each page checked before it is written, and
-// gives its head. It is durable then.
+// gives its head. It is durable then. After an error the head is how far it came.
 func (n newLog) lay(ctx context.Context, dir string) (_ page.Head, err error) {
 	store, err := n.open(ctx, dir, true)
 	if err != nil {
@@ -49,37 +49,37 @@ func (n newLog) lay(ctx context.Context, dir string) (_ page.Head, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	for ready := range openAhead(ctx, n.reader, n.verifier, last) {
-		if errors.Is(ready.err, eventstore.ErrGap) && n.enough != nil && n.enough(chain.Head()) {
-			break
-		}
 		if ready.err != nil {
-			return page.Head{}, ready.err
+			return chain.Head(), ready.err
 		}
 		if n.beyond(ready.page) {
 			break
 		}
 		if err := chain.Accept(ready.stored.Number, ready.page, ready.leaves); err != nil {
-			return page.Head{}, err
+			return chain.Head(), err
 		}
 		if err := n.agrees(chain.Head()); err != nil {
-			return page.Head{}, err
+			return chain.Head(), err
 		}
 		if err := store.Append(ctx, ready.stored.Number-1, ready.stored.Body); err != nil {
-			return page.Head{}, err
+			return chain.Head(), err
 		}
 		if n.laid != nil {
 			n.laid(ready.page)
 		}
 		if store.written += len(ready.stored.Body); store.written >= laidTogether {
 			if err := store.close(); err != nil {
-				return page.Head{}, err
+				return chain.Head(), err
 			}
 			if store, err = n.open(ctx, dir, false); err != nil {
-				return page.Head{}, err
+				return chain.Head(), err
 			}
 		}
 		if n.progress != nil {
 			n.progress(ready.stored.Number, last)
+		}
+		if n.complete != nil && n.complete(chain.Head()) {
+			break
 		}
 	}
 	return chain.Head(), ctx.Err()

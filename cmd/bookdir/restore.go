@@ -195,14 +195,17 @@ func (r Restore) pages(ctx context.Context, dir string, from archivedLog, reader
 			}
 		},
 		book: from.info.Book, verifier: from.verifier, reader: reader, beyond: r.beyond, log: r.Log, progress: r.Progress,
-		agrees: func(h page.Head) error { return agrees(reader, h, expected) },
-		enough: func(h page.Head) bool { return r.UntilSize != 0 && h.Size >= r.UntilSize },
+		complete: func(h page.Head) bool { return r.UntilSize != 0 && h.Size == r.UntilSize },
+		agrees:   func(h page.Head) error { return agrees(reader, h, expected) },
 	}.lay(ctx, filepath.Join(dir, "store"))
 	var bad *page.Error
 	if errors.As(err, &bad) {
 		err = fmt.Errorf("%w: %w", archive.ErrDamaged, err)
 	}
-	if err == nil && h.Size == 0 {
+	if err != nil {
+		return h, nil, r.unsound(ctx, reader, h, expected, err)
+	}
+	if h.Size == 0 {
 		err = fmt.Errorf("%w: nothing of the log up to there", ErrNoLog)
 	}
 	return h, settings, err

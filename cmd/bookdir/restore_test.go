@@ -658,3 +658,35 @@ func viewHashes(t *testing.T, b *Book, before func(size uint64)) map[string]view
 	}
 	return hashes.Views
 }
+
+// TestADamagedSegmentCostsNothingBeforeIt: a segment that is damaged or missing costs no
+// commit before it, and the refusal says how much that is.
+func TestADamagedSegmentCostsNothingBeforeIt(t *testing.T) {
+	for name, harm := range map[string]func(t *testing.T, path string){
+		"damaged": func(t *testing.T, path string) { flip(t, path, -40) }, "missing": remove,
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newArchived(t)
+			a.enter(t, true, "Ada", "Bob", "Cy")
+			a.enter(t, true, "Di", "Eve")
+			a.enter(t, true, "Fay")
+			segments, err := filepath.Glob(filepath.Join(a.to, info(t, a.dir).Origin, "segments", "*.age"))
+			if err != nil || len(segments) != 3 {
+				t.Fatal(segments, err)
+			}
+			harm(t, segments[1])
+			var unsound *Unsound
+			if _, _, _, err := a.restore(t, nil); !errors.As(err, &unsound) || unsound.Sound != 4 || unsound.Known != 7 || !errors.Is(err, eventstore.ErrGap) {
+				t.Fatalf("%v", err)
+			}
+			if _, _, _, err := a.restore(t, func(r *Restore) { r.UntilSize = 6 }); !errors.As(err, &unsound) || unsound.Sound != 4 {
+				t.Errorf("into what is damaged: %v", err)
+			}
+			dir, o, done, err := a.restore(t, func(r *Restore) { r.UntilSize, r.AcceptLoss = 4, new(uint64(3)) })
+			if err != nil || done.Head.Size != 4 || done.Loss.Commits() != 3 {
+				t.Fatalf("%+v, %v", done, err)
+			}
+			sound(t, dir, o, a.receipts[:3]...)
+		})
+	}
+}

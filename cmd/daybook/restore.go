@@ -137,7 +137,7 @@ func (a *app) restored(cmd *cobra.Command, r bookdir.Restore) error {
 	done, err := r.Do(cmd.Context(), dir)
 	m.end()
 	if err != nil {
-		return errors.Join(exists(unproved(lossy(err)), dir), undo())
+		return errors.Join(exists(unproved(unsound(lossy(err), r.ReadOnly)), dir), undo())
 	}
 	answer := restoredJSON{
 		Dir: dir, Book: done.Info.Book, Origin: done.Info.Origin, Epoch: done.Info.Epoch, ReadOnly: done.Info.ReadOnly,
@@ -168,6 +168,19 @@ func unproved(err error) error {
 		return err
 	}
 	return fail(classify(err).code, "daybook backup verify tells what the archive lacks; look for another copy of it", "%s", plain(err))
+}
+
+// unsound says how what is sound of an archive is brought back.
+func unsound(err error, readOnly bool) error {
+	var u *bookdir.Unsound
+	if !errors.As(err, &u) || u.Sound == 0 {
+		return err
+	}
+	rest := fmt.Sprintf("--until %d", u.Sound-1)
+	if lost := u.Known - u.Sound; lost > 0 && !readOnly {
+		rest += fmt.Sprintf(" --accept-loss %d", lost)
+	}
+	return fail(classify(err).code, "look for another copy of the archive, or bring back what is sound: "+rest, "%s", plain(u))
 }
 
 // lossy says how a loss is accepted.
