@@ -1,9 +1,11 @@
 package bookdir
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -76,6 +78,7 @@ type ArchiveCheck struct {
 	Trust      *transparency.KeyList // as in Restore
 	// Expected are checkpoints that the log must have.
 	Expected []Checkpoint
+	Log      *slog.Logger
 	// Progress may be nil.
 	Progress func(pages, of uint64)
 }
@@ -87,6 +90,8 @@ type ArchiveReport struct {
 	Segments int
 	// Keys is how many keys the archived ring has.
 	Keys int
+	// Unaccounted is as in Restored.
+	Unaccounted []Unaccounted
 }
 
 // Do reads a whole archive, and checks it as Verify does a log; and that the ring
@@ -117,19 +122,19 @@ func (c ArchiveCheck) Do(ctx context.Context) (ArchiveReport, error) {
 		headers: headerCheck{info: from.info, epoch: from.verifier.Epoch}, found: found,
 	}
 	defer v.headers.revisions.close()
-	var expected []transparency.Expectation
-	for _, given := range c.Expected {
-		e, err := given.Expect(from.verifier)
-		if err != nil {
-			return done, err
-		}
-		expected = append(expected, e)
+	expected, earlier, err := expectations(from, c.Expected)
+	if err != nil {
+		return done, err
 	}
+	var opened [][]byte
 	newestKey := keyring.KeyID(0)
 	v.report.Report, err = transparency.Verify(ctx, reader, from.verifier, transparency.Options{
 		Expected: expected, Prepare: v.prepare, Progress: c.Progress,
 		Commit: func(leaf transparency.Leaf) error {
 			newestKey = max(newestKey, keysOf(leaf.Stored))
+			if leaf.Position > 0 && from.verifier.Epoch(leaf.Position) != from.verifier.Epoch(leaf.Position-1) {
+				opened = append(opened, bytes.Clone(leaf.Stored))
+			}
 			return v.commit(leaf)
 		},
 		Proved: func(h page.Head, edge func() page.Edge) error {
@@ -144,6 +149,15 @@ func (c ArchiveCheck) Do(ctx context.Context) (ArchiveReport, error) {
 	})
 	if err != nil {
 		return done, err
+	}
+	if done.Unaccounted, err = from.unaccounted(ctx, c.Identities, opened, earlier, c.Log); err != nil {
+		return done, err
+	}
+	for _, u := range done.Unaccounted {
+		if slices.ContainsFunc(earlier, func(e Unaccounted) bool { return e.Origin == u.Origin && e.To > u.From }) {
+			v.found = append(v.found, transparency.Failure{Code: CodeLoss, Position: u.From, What: fmt.Sprintf(
+				"the checkpoint given is of an earlier epoch, which acknowledged more than the next goes on from: %s", u)})
+		}
 	}
 	newest, err := reader.Latest(ctx)
 	switch {

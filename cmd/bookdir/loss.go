@@ -4,11 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
+	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/eventstore"
 	"github.com/daybook-ledger/daybook/eventstore/archive"
 	"github.com/daybook-ledger/daybook/eventstore/page"
 )
+
+// CodeLoss is the code of a loss that nobody accepted.
+const CodeLoss = "loss"
 
 // Loss is what a restore does not bring back of what is known to have been
 // acknowledged. As an error it means that nobody accepted that.
@@ -18,30 +23,47 @@ type Loss struct {
 	Restored, Known uint64
 	// Newest is the newest state that is known, and lost.
 	Newest page.Head
+	// Earlier is what earlier epochs of the log are known to have acknowledged besides.
+	Earlier []Unaccounted
 }
 
 // Commits is how many are lost.
-func (l *Loss) Commits() uint64 { return l.Known - l.Restored }
-
-func (l *Loss) Error() string {
-	return fmt.Sprintf("bookdir: positions %d to %d were acknowledged and are not brought back", l.Restored, l.Known-1)
+func (l *Loss) Commits() uint64 {
+	commits := l.Known - l.Restored
+	for _, e := range l.Earlier {
+		commits += e.Commits()
+	}
+	return commits
 }
 
-// expected reads the checkpoints that were given.
-func (r Restore) expected(v *page.Verifier) (heads []page.Head, err error) {
-	for _, given := range r.Expected {
-		e, err := given.Expect(v)
-		if err != nil {
-			return nil, err
-		}
-		heads = append(heads, e.Head)
+// Positions tells which.
+func (l *Loss) Positions() string {
+	var parts []string
+	if l.Known > l.Restored {
+		parts = append(parts, fmt.Sprintf("positions %d to %d", l.Restored, l.Known-1))
 	}
-	return heads, nil
+	for _, e := range l.Earlier {
+		parts = append(parts, e.String())
+	}
+	return strings.Join(parts, " and ")
+}
+
+func (l *Loss) Error() string {
+	return fmt.Sprintf("bookdir: %s were acknowledged and are not brought back", l.Positions())
+}
+
+// checkpoint is the newest state that is lost, as the log says it: of the log that is
+// brought back, or else of an earlier epoch of it.
+func (l *Loss) checkpoint(origin string) book.Checkpoint {
+	if l.Known > l.Restored {
+		return checkpointOf(origin, l.Newest)
+	}
+	return checkpointOf(l.Earlier[0].Origin, l.Earlier[0].Newest)
 }
 
 // loss tells what is known to have been acknowledged and was not brought back, and
 // refuses it where nobody accepted it.
-func (r Restore) loss(ctx context.Context, from archivedLog, reader *archive.Reader, h page.Head, expected []page.Head) (*Loss, error) {
+func (r Restore) loss(ctx context.Context, reader *archive.Reader, h page.Head, expected []page.Head, earlier []Unaccounted) (*Loss, error) {
 	newest, err := newestKnown(ctx, reader, expected)
 	if err != nil {
 		return nil, err
@@ -49,7 +71,7 @@ func (r Restore) loss(ctx context.Context, from archivedLog, reader *archive.Rea
 	if err := proven(newest, h); err != nil && r.UntilSize == 0 && r.UntilTime.IsZero() {
 		return nil, err
 	}
-	return accepted(r.AcceptLoss, h, newest, r.ReadOnly)
+	return accepted(r.AcceptLoss, h, newest, r.ReadOnly, earlier...)
 }
 
 // newestKnown is the newest state of the log that is known.
@@ -92,15 +114,15 @@ func (r Restore) unsound(ctx context.Context, reader *archive.Reader, h page.Hea
 
 // accepted gives the loss between a head and the newest that is known, nil where
 // there is none, and refuses it where not exactly that was accepted.
-func accepted(commits *uint64, h, newest page.Head, anyway bool) (*Loss, error) {
-	if newest.Size <= h.Size {
+func accepted(commits *uint64, h, newest page.Head, anyway bool, earlier ...Unaccounted) (*Loss, error) {
+	newest.Page = 0
+	lost := &Loss{Restored: h.Size, Known: max(h.Size, newest.Size), Newest: newest, Earlier: earlier}
+	if lost.Commits() == 0 {
 		if commits != nil && *commits != 0 {
 			return nil, ErrNoLoss
 		}
 		return nil, nil
 	}
-	newest.Page = 0
-	lost := &Loss{Restored: h.Size, Known: newest.Size, Newest: newest}
 	if !anyway && (commits == nil || *commits != lost.Commits()) {
 		return nil, lost
 	}

@@ -77,6 +77,8 @@ type Restored struct {
 	Head page.Head
 	// Loss is what was not; nil where nothing is known to be lost.
 	Loss *Loss
+	// Unaccounted is what earlier epochs in the same place hold besides.
+	Unaccounted []Unaccounted
 }
 
 // Do brings the book back in a folder that is empty or not there yet. After an
@@ -119,9 +121,13 @@ func emptyAgain(dir string, keep bool) error {
 func (r Restore) restore(ctx context.Context, dir string, from archivedLog) (done Restored, err error) {
 	done.Info = from.info
 	done.Info.KeyFile, done.Info.ReadOnly = r.KeyFile, r.ReadOnly
-	expected, err := r.expected(from.verifier)
+	given, earlier, err := expectations(from, r.Expected)
 	if err != nil {
 		return done, err
+	}
+	var expected []page.Head
+	for _, e := range given {
+		expected = append(expected, e.Head)
 	}
 	reader, err := from.open(ctx, r.Identities, from.verifier)
 	if err != nil {
@@ -149,9 +155,20 @@ func (r Restore) restore(ctx context.Context, dir string, from archivedLog) (don
 	if done.Head, settings, err = r.pages(ctx, dir, from, reader, expected); err != nil {
 		return done, err
 	}
-	if done.Loss, err = r.loss(ctx, from, reader, done.Head, expected); err != nil {
+	lost, err := from.said(ring, settings)
+	if err != nil {
 		return done, err
 	}
+	if done.Loss, err = r.loss(ctx, reader, done.Head, expected, lost.rest(earlier)); err != nil {
+		return done, err
+	}
+	if done.Unaccounted, err = from.beyondEpochs(ctx, r.Identities, r.Log); err != nil {
+		return done, err
+	}
+	for _, e := range earlier { // which was just accepted
+		lost[e.Origin] = max(lost[e.Origin], e.To)
+	}
+	done.Unaccounted = lost.rest(done.Unaccounted)
 	beyond, pages, err := r.readBeyond(ctx, from, reader, ring, done.Head)
 	if err != nil {
 		return done, err
@@ -305,7 +322,7 @@ func (r Restore) succeed(dir string, done *Restored, ring *keyring.Ring, from ar
 		Follows: checkpointOf(from.info.Origin, done.Head),
 	}
 	if done.Loss != nil {
-		lost := checkpointOf(from.info.Origin, done.Loss.Newest)
+		lost := done.Loss.checkpoint(from.info.Origin)
 		open.Lost = &lost
 	}
 	return open, open.Validate()

@@ -238,7 +238,7 @@ identity. The exit code is 1 when anything is wrong, and every failure is listed
 			}
 			m := a.meter("Verifying")
 			report, err := bookdir.ArchiveCheck{
-				From: place, Origin: f.origin, Identities: ids, Trust: trust, Expected: expected, Progress: m.at,
+				From: place, Origin: f.origin, Identities: ids, Trust: trust, Expected: expected, Log: a.log, Progress: m.at,
 			}.Do(cmd.Context())
 			m.end()
 			if err != nil {
@@ -250,13 +250,17 @@ identity. The exit code is 1 when anything is wrong, and every failure is listed
 				Segments int                    `json:"segments"`
 				Keys     int                    `json:"keys"`
 				Failures []transparency.Failure `json:"failures"`
+				// Unaccounted is as in the answer of restore.
+				Unaccounted []unaccountedJSON `json:"unaccounted,omitempty"`
 			}{
 				newHeadJSON(report.OK, report.Pages, report.Size, report.Events, report.Root),
 				report.Origin, report.Segments, report.Keys, append([]transparency.Failure{}, report.Failures...),
+				newUnaccountedJSON(report.Unaccounted),
 			}
 			err = a.answer(answer, func(w io.Writer) {
 				fmt.Fprintf(w, "Read %s of %s.\n", count(report.Segments, "segment"), report.Origin)
 				tellReport(w, report.Report, a.now().Sub(begun))
+				tellUnaccounted(w, report.Unaccounted)
 			})
 			if err != nil {
 				return err

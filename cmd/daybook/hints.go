@@ -57,6 +57,7 @@ var hints = map[string]string{
 	"keys-form":                   hintKeys,
 	"keys-history":                "it is of another book, or contradicts the list that you trust: ask the owner of the book, by a way that nobody who runs the server controls",
 	"keys-signature":              hintKeys,
+	"loss":                        "daybook restore --read-only --origin brings back the epoch that has them: enter again what is wanted",
 	"malformed-ubl":               hintExport,
 	"malformed-xml":               hintExport,
 	"missing-exemption-reason":    "say why no tax is charged: --exemption 'AE=Reverse charge'",

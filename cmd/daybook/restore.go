@@ -37,6 +37,31 @@ type restoredJSON struct {
 	ReadOnly bool   `json:"read_only"`
 	// Lost is how many commits are known to be lost.
 	Lost uint64 `json:"lost"`
+	// Unaccounted is what earlier epochs in the same place hold besides.
+	Unaccounted []unaccountedJSON `json:"unaccounted,omitempty"`
+}
+
+// unaccountedJSON is what an earlier epoch acknowledged beyond the size from which the
+// next goes on, and no epoch says is lost.
+type unaccountedJSON struct {
+	Origin string `json:"origin"`
+	// First and Last are positions.
+	First uint64 `json:"first"`
+	Last  uint64 `json:"last"`
+}
+
+func newUnaccountedJSON(all []bookdir.Unaccounted) (rows []unaccountedJSON) {
+	for _, u := range all {
+		rows = append(rows, unaccountedJSON{u.Origin, u.From, u.To - 1})
+	}
+	return rows
+}
+
+// tellUnaccounted warns of it.
+func tellUnaccounted(w io.Writer, all []bookdir.Unaccounted) {
+	for _, u := range all {
+		fmt.Fprintf(w, "Unaccounted: %s (%s) were acknowledged there after the next epoch had begun.\n", u, count(u.Commits(), "commit"))
+	}
 }
 
 func (a *app) restoreCommand() *cobra.Command {
@@ -146,6 +171,7 @@ func (a *app) restored(cmd *cobra.Command, r bookdir.Restore) error {
 	if done.Loss != nil {
 		answer.Lost = done.Loss.Commits()
 	}
+	answer.Unaccounted = newUnaccountedJSON(done.Unaccounted)
 	return a.answer(answer, func(w io.Writer) {
 		fmt.Fprintf(w, "Brought back %s, %s, to %s in %s.\n\n", count(answer.Pages, "page"), count(answer.Size, "commit"), dir,
 			a.now().Sub(begun).Round(10*time.Millisecond))
@@ -156,9 +182,12 @@ func (a *app) restored(cmd *cobra.Command, r bookdir.Restore) error {
 			fmt.Fprintf(w, "Log         %s\nPublic key  %s\n\n", answer.Origin, done.Info.Key)
 			fmt.Fprintf(w, "Give the new list of keys (daybook keys public) to whoever checks what the book\nsigns, and say where it is to be archived: daybook backup --to … --recipient …\n")
 		}
-		if answer.Lost > 0 {
+		if answer.Lost > 0 && len(done.Loss.Earlier) == 0 {
 			fmt.Fprintf(w, "Lost: %s after size %d.\n", count(answer.Lost, "commit"), answer.Size)
+		} else if answer.Lost > 0 {
+			fmt.Fprintf(w, "Lost: %s, %s.\n", count(answer.Lost, "commit"), done.Loss.Positions())
 		}
+		tellUnaccounted(w, done.Unaccounted)
 	})
 }
 
@@ -189,6 +218,6 @@ func lossy(err error) error {
 	if !errors.As(err, &loss) {
 		return err
 	}
-	return fail("loss", fmt.Sprintf("look for a newer archive, or accept it with --accept-loss %d", loss.Commits()),
-		"positions %d to %d (%s) were acknowledged and are not brought back", loss.Restored, loss.Known-1, count(loss.Commits(), "commit"))
+	return fail(bookdir.CodeLoss, fmt.Sprintf("look for a newer archive, or accept it with --accept-loss %d", loss.Commits()),
+		"%s (%s) were acknowledged and are not brought back", loss.Positions(), count(loss.Commits(), "commit"))
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -244,7 +245,7 @@ func notVerified(failures []transparency.Failure, bad bool) error {
 			message = fmt.Sprintf("%s, and %s", message, count(len(failures)-1, "more failure"))
 		}
 	}
-	return fail(code, hintOf(code, hintBackup), "%s", message)
+	return fail(code, hintOf(code, cmp.Or(hints[code], hintBackup)), "%s", message)
 }
 
 func tellFailures(w io.Writer, failures []transparency.Failure) {

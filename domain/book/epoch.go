@@ -30,7 +30,7 @@ func (c *OpenEpoch) Validate() error {
 	if c.Lost == nil {
 		return nil
 	}
-	if c.Lost.Size <= c.Follows.Size {
+	if c.Lost.Origin == c.Follows.Origin && c.Lost.Size <= c.Follows.Size {
 		return domain.Refuse("invalid-epoch", "size %d of the log is not lost where size %d was brought back", c.Lost.Size, c.Follows.Size)
 	}
 	return c.Lost.validate()

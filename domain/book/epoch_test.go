@@ -86,3 +86,12 @@ func TestOpenEpochErases(t *testing.T) {
 	c.Erased[0].KeyDestroyed.Scope = "some"
 	b.Refuse(t, c, "invalid-epoch")
 }
+
+// TestLostInAnEarlierEpoch: what an earlier epoch acknowledged may be of any size.
+func TestLostInAnEarlierEpoch(t *testing.T) {
+	b := given.Opened(t)
+	c := opensEpoch(b)
+	c.Follows.Size = 9
+	c.Lost = &book.Checkpoint{Origin: "acme.example/book/0", Size: 3, Root: make([]byte, 32)}
+	b.Take(t, c)
+}

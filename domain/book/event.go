@@ -114,8 +114,8 @@ type EpochOpened struct {
 	Origin string `json:"origin"`
 	// Follows is the log that is gone on from, as it was brought back.
 	Follows Checkpoint `json:"follows"`
-	// Lost is the newest state of that log that is known and was not brought back;
-	// nil where nothing is known to be lost.
+	// Lost is the newest state of that log, or of an earlier epoch of it, that is known
+	// and was not brought back; nil where nothing is known to be lost.
 	Lost *Checkpoint `json:"lost,omitempty"`
 	// Reason is why the log was brought back.
 	Reason string `json:"reason"`

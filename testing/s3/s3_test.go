@@ -255,7 +255,7 @@ func TestABookInABucket(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			report, err := bookdir.ArchiveCheck{From: place, Identities: archive.Identities{escrow}}.Do(t.Context())
+			report, err := bookdir.ArchiveCheck{From: place, Identities: archive.Identities{escrow}, Log: slog.New(slog.DiscardHandler)}.Do(t.Context())
 			if err != nil || !report.OK || report.Size != 3 || report.Segments != 2 {
 				t.Fatalf("%+v, %v", report, err)
 			}
