@@ -3,7 +3,10 @@ package bookdir
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"math"
+	"syscall"
 
 	"github.com/google/uuid"
 	"golang.org/x/mod/sumdb/tlog"
@@ -61,13 +64,16 @@ func (n newLog) lay(ctx context.Context, dir string) (_ page.Head, err error) {
 		if err := n.agrees(chain.Head()); err != nil {
 			return chain.Head(), err
 		}
+		if err := store.hasRoom(ready.stored.Body); err != nil {
+			return chain.Head(), err
+		}
 		if err := store.Append(ctx, ready.stored.Number-1, ready.stored.Body); err != nil {
 			return chain.Head(), err
 		}
 		if n.laid != nil {
 			n.laid(ready.page)
 		}
-		if store.written += len(ready.stored.Body); store.written >= laidTogether {
+		if store.written += len(ready.stored.Body) + besidePage; store.written >= laidTogether {
 			if err := store.close(); err != nil {
 				return chain.Head(), err
 			}
@@ -89,11 +95,24 @@ func (n newLog) lay(ctx context.Context, dir string) (_ page.Head, err error) {
 // written lately in memory, and this is faster than it forgets. Tests make it less.
 var laidTogether = 128 << 20
 
+// besidePage is what a page takes in a store besides its own bytes, at most.
+const besidePage = 256
+
 // bulkStore is a store that is written in bulk.
 type bulkStore struct {
 	*jetstream.Store
-	server  *jetstream.Embedded
+	server *jetstream.Embedded
+	// written is how many bytes it was given; free is what was on the disk before.
 	written int
+	free    uint64
+}
+
+// hasRoom refuses a page for which the disk has no room: the server would not answer.
+func (s *bulkStore) hasRoom(body []byte) error {
+	if s.free < uint64(s.written+len(body)+besidePage+noRoom) {
+		return fmt.Errorf("bookdir: write the log anew: %w", syscall.ENOSPC)
+	}
+	return nil
 }
 
 func (n newLog) open(ctx context.Context, dir string, create bool) (*bulkStore, error) {
@@ -104,7 +123,10 @@ func (n newLog) open(ctx context.Context, dir string, create bool) (*bulkStore, 
 	if create {
 		err = jetstream.Create(ctx, server, n.book, 1)
 	}
-	s := &bulkStore{server: server}
+	s := &bulkStore{server: server, free: math.MaxUint64}
+	if left, known := free(dir); known {
+		s.free = left
+	}
 	if err == nil {
 		s.Store, err = jetstream.Open(ctx, server, n.book)
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/book"
+	"github.com/daybook-ledger/daybook/eventstore"
 	"github.com/daybook-ledger/daybook/eventstore/archive"
 	"github.com/daybook-ledger/daybook/eventstore/head"
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
@@ -97,6 +98,11 @@ func (r Restore) Do(ctx context.Context, dir string) (_ Restored, err error) {
 			err = errors.Join(err, emptyAgain(dir, existed == nil))
 		}
 	}()
+	if !r.ReadOnly { // its first command would be refused when all is there
+		if err := room(dir)(); err != nil {
+			return Restored{}, err
+		}
+	}
 	done, err := r.restore(ctx, dir, from)
 	if err != nil {
 		return Restored{}, err
@@ -195,7 +201,7 @@ func (r Restore) restore(ctx context.Context, dir string, from archivedLog) (don
 			return done, err
 		}
 	}
-	return done, r.open(ctx, dir, &done.Info, open, beyond)
+	return done, fullDisk(dir, r.open(ctx, dir, &done.Info, open, beyond))
 }
 
 // pages makes the log anew from the archive's pages, each checked before it is
@@ -218,6 +224,9 @@ func (r Restore) pages(ctx context.Context, dir string, from archivedLog, reader
 	var bad *page.Error
 	if errors.As(err, &bad) {
 		err = fmt.Errorf("%w: %w", archive.ErrDamaged, err)
+	}
+	if errors.Is(err, eventstore.ErrUnclear) {
+		err = fullDisk(dir, err)
 	}
 	if err != nil {
 		return h, nil, r.unsound(ctx, reader, h, expected, err)

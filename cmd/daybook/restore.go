@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/daybook-ledger/daybook/cmd/bookdir"
+	"github.com/daybook-ledger/daybook/eventstore"
 	"github.com/daybook-ledger/daybook/ledger/commit"
 )
 
@@ -162,7 +163,7 @@ func (a *app) restored(cmd *cobra.Command, r bookdir.Restore) error {
 	done, err := r.Do(cmd.Context(), dir)
 	m.end()
 	if err != nil {
-		return errors.Join(exists(unproved(unsound(lossy(err), r.ReadOnly)), dir), undo())
+		return errors.Join(exists(undone(unproved(unsound(lossy(err), r.ReadOnly))), dir), undo())
 	}
 	answer := restoredJSON{
 		Dir: dir, Book: done.Info.Book, Origin: done.Info.Origin, Epoch: done.Info.Epoch, ReadOnly: done.Info.ReadOnly,
@@ -189,6 +190,19 @@ func (a *app) restored(cmd *cobra.Command, r bookdir.Restore) error {
 		}
 		tellUnaccounted(w, done.Unaccounted)
 	})
+}
+
+// undone says of a disk that cannot be written that nothing was brought back: there is
+// no command to repeat with its id.
+func undone(err error) error {
+	told := explain(err, nil)
+	switch {
+	case told.code == bookdir.CodeDiskFull:
+		return fail(told.code, "nothing was brought back: make room, or choose a folder on another disk", "%s", told.message)
+	case errors.Is(err, eventstore.ErrUnclear):
+		return fail("unavailable", "nothing was brought back: see that the disk can be written, or choose a folder on another", "%s", told.message)
+	}
+	return err
 }
 
 // unproved says what helps where the archive lacks the page that erases somebody.
