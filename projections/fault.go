@@ -35,6 +35,9 @@ var (
 	ErrUnreachable = &Fault{"view-unreachable", "the database of the views cannot be reached", "commands go on without it; see that it runs and that DAYBOOK_VIEWS or daybook views names it"}
 	// ErrFull means that the database of the views has no room left.
 	ErrFull = &Fault{"view-full", "the database of the views has no room left", "make room there; the views go on from where they are"}
+	// ErrUnwritable means that the folder of the views takes no writing, which reading
+	// them needs too.
+	ErrUnwritable = &Fault{"view-unwritable", "the folder of the views cannot be written", "commands go on without it; make it writable, or make room there"}
 	// ErrDisagrees means that views made anew are not what the live ones are.
 	ErrDisagrees = &Fault{"view-disagrees", "views made anew come out otherwise than they are now", "run daybook rebuild with their names to replace them"}
 	// ErrOrder means that pages did not follow one another: a defect of their

@@ -6,12 +6,14 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -210,4 +212,41 @@ func classify(err error) error {
 		}
 	}
 	return err
+}
+
+// tried is how many bytes a folder must take to count as one that can be written.
+const tried = 256 << 10
+
+// unwritable marks errors that come from a folder that cannot be written. SQLite does
+// not say so, and says the same of other things: so that is tried.
+func unwritable(dir string, err error) error {
+	var fault *projections.Fault
+	if err == nil || errors.As(err, &fault) {
+		return err
+	}
+	may := slices.ContainsFunc([]error{
+		sqlite3.CANTOPEN, sqlite3.READONLY, sqlite3.PERM, sqlite3.IOERR, sqlite3.FULL,
+		fs.ErrPermission, syscall.EROFS, syscall.ENOSPC, syscall.EDQUOT,
+	}, func(cause error) bool { return errors.Is(err, cause) })
+	if !may {
+		return err
+	}
+	why := try(dir)
+	if why == nil {
+		return err
+	}
+	if at := (*fs.PathError)(nil); errors.As(why, &at) {
+		why = at.Err // the name that was tried tells nothing
+	}
+	return fmt.Errorf("%w: %s: %w: %w", projections.ErrUnwritable, dir, why, err)
+}
+
+// try writes something to a folder.
+func try(dir string) error {
+	f, err := os.CreateTemp(dir, "try-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(make([]byte, tried))
+	return errors.Join(err, f.Close(), os.Remove(f.Name()))
 }

@@ -27,11 +27,11 @@ func Rebuild(ctx context.Context, dir string, keys Keys, r views.Rebuild) error 
 		err = os.MkdirAll(dir, 0o700)
 	}
 	if err != nil {
-		return fmt.Errorf("sqlite: rebuild: %w", err)
+		return fmt.Errorf("sqlite: rebuild: %w", unwritable(dir, err))
 	}
 	unlock, err := lockFolder(ctx, dir, false)
 	if err != nil {
-		return fmt.Errorf("sqlite: rebuild: %w", err)
+		return fmt.Errorf("sqlite: rebuild: %w", unwritable(dir, err))
 	}
 	defer unlock()
 	err = rebuild(ctx, dir, keys, r)
@@ -40,7 +40,7 @@ func Rebuild(ctx context.Context, dir string, keys Keys, r views.Rebuild) error 
 		err = rebuild(ctx, dir, keys, r)
 	}
 	if err != nil {
-		return fmt.Errorf("sqlite: rebuild: %w", err)
+		return fmt.Errorf("sqlite: rebuild: %w", unwritable(dir, err))
 	}
 	return nil
 }

@@ -62,16 +62,17 @@ func newLive(f *file) *live {
 // projections.ErrDamaged where the live file cannot be read, and ErrNewer where a
 // newer program made it: Rebuild makes another.
 func Open(ctx context.Context, dir string, keys Keys) (*Store, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("sqlite: open: %w", err)
-	}
 	s := &Store{dir: dir, keys: keys}
 	s.Queries = views.NewQueries(s)
-	if err := begin(ctx, dir, keys); err != nil {
-		return nil, fmt.Errorf("sqlite: open: %w", err)
+	err := os.MkdirAll(dir, 0o700)
+	if err == nil {
+		err = begin(ctx, dir, keys)
 	}
-	if err := s.reopen(ctx); err != nil {
-		return nil, fmt.Errorf("sqlite: open: %w", err)
+	if err == nil {
+		err = s.reopen(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: open: %w", unwritable(dir, err))
 	}
 	return s, nil
 }
@@ -168,7 +169,7 @@ func (s *Store) use(ctx context.Context, f func(*live) error) error {
 		err = f(l)
 		s.mu.RUnlock()
 		if err == nil || ctx.Err() != nil || !s.replaced(seen) {
-			return classify(err)
+			return unwritable(s.dir, classify(err))
 		}
 	}
 }
