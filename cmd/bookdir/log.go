@@ -103,7 +103,11 @@ func (l *Log) hold(ctx context.Context) error {
 	if err := l.open(ctx, server); err != nil {
 		return err
 	}
-	return l.link.announce(server.ClientURL(), seed)
+	err = l.link.announce(server.ClientURL(), seed)
+	if errors.Is(err, syscall.ENOSPC) {
+		return nil // a full disk can be read still; others wait meanwhile
+	}
+	return err
 }
 
 func (l *Log) join(ctx context.Context) error {

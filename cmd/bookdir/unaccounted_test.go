@@ -126,7 +126,9 @@ func TestAnEarlierEpochThatCannotBeRead(t *testing.T) {
 func TestACheckpointOfNoEpoch(t *testing.T) {
 	a, other := forked(t), newArchived(t)
 	other.enter(t, true, "Mallory")
-	_, _, _, err := a.restore(t, func(r *Restore) { r.Expected = []Checkpoint{{File: "other", Signed: other.receipts[0].Receipt.Checkpoint}} })
+	_, _, _, err := a.restore(t, func(r *Restore) {
+		r.Expected = []Checkpoint{{File: "other", Signed: other.receipts[0].Receipt.Checkpoint}}
+	})
 	if err == nil || errors.Is(err, page.ErrKeyRange) {
 		t.Errorf("%v", err)
 	}

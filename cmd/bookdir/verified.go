@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -58,7 +59,11 @@ func (v *verification) keep(found func(transparency.Failure)) error {
 	}
 	sum := sha256.New()
 	w := bufio.NewWriterSize(io.MultiWriter(base, sum), 1<<16)
-	if err := errors.Join(v.headers.revisions.check(w, tell), w.Flush()); err != nil || gaps > 0 {
+	err = errors.Join(v.headers.revisions.check(w, tell), w.Flush())
+	if errors.Is(err, syscall.ENOSPC) && gaps == 0 { // nothing is kept, then
+		return errors.Join(base.Close(), os.Remove(path+".new"), v.headers.revisions.check(nil, tell))
+	}
+	if err != nil || gaps > 0 {
 		if gaps > 0 {
 			v.withdraw()
 		}

@@ -159,6 +159,7 @@ var known = []struct {
 
 	{postgres.ErrURL, "invalid-views-url", "give a URL such as postgres://user@host/database, its password in PGPASSWORD or the password file"},
 
+	{syscall.EROFS, "disk-readonly", "make the disk writable; while another process holds the book status and verify go on through it, else copy the folder to a disk that can be written and read the copy"},
 	{fs.ErrPermission, "no-permission", "check who owns the file and who may read and write it"},
 	{fs.ErrNotExist, "file-not-found", "check the path"},
 }

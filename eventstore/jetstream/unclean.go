@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"syscall"
 
 	"github.com/nats-io/nats-server/v2/server"
 )
@@ -31,6 +32,9 @@ func lockDir(dir string) (*os.File, error) {
 		return nil, fmt.Errorf("make the folder: %w", err)
 	}
 	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
+	if errors.Is(err, syscall.EROFS) && heldAnyway(filepath.Join(dir, lockFile)) {
+		return nil, ErrHeld
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open the lock: %w", err)
 	}
@@ -39,6 +43,17 @@ func lockDir(dir string) (*os.File, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// heldAnyway reports whether another process has the lock of a folder that can only be
+// read by now: it goes on reading, and others through it.
+func heldAnyway(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return errors.Is(tryLock(f), ErrHeld)
 }
 
 // setMarker says, durably, that the server runs.

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // newSuffix names the file that is to take the ring's place. One name is
@@ -28,6 +29,9 @@ func openFile(path string) (*os.File, []byte, error) {
 		return nil, nil, fmt.Errorf("%w: not a regular file", ErrDamaged)
 	}
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, syscall.EROFS) { // the lock refuses changes
+		file, err = os.Open(path)
+	}
 	if err != nil {
 		return nil, nil, err
 	}

@@ -13,6 +13,9 @@ import (
 // with others that only read. A process that dies lets go of it.
 func withLock(path string, alone bool, do func() error) error {
 	file, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+	if errors.Is(err, unix.EROFS) && !alone { // the disk can only be read, and so can the ring
+		file, err = os.Open(path + ".lock")
+	}
 	if err != nil {
 		return err
 	}
