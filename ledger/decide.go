@@ -10,8 +10,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/domain/rules"
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
+	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/ledger/commit"
 )
 
@@ -208,6 +210,9 @@ func (w *Writer) decision(r *request) (*entry, error) {
 			return nil, err
 		}
 	}
+	if err := w.begun(r.Command); err != nil {
+		return nil, err
+	}
 	moment, err := w.moment(r.Principal)
 	if err != nil {
 		return nil, err
@@ -251,6 +256,22 @@ func (w *Writer) decision(r *request) (*entry, error) {
 	}
 	e.updates = f.updates()
 	return e, nil
+}
+
+// begun refuses a command that would be the first of a log epoch without opening it:
+// every reader would refuse the log from there on.
+func (w *Writer) begun(c domain.Command) error {
+	if _, opens := c.(*book.OpenEpoch); opens || !Unopened(w.Signer.Verifier(), w.next) {
+		return nil
+	}
+	return domain.Refuse(CodeEpochUnopened, "the log has the name %s, and no commit says which log it goes on from", w.Signer.Origin()).
+		WithHint("daybook repair enters what opens the log's epoch")
+}
+
+// Unopened reports whether a log of a size is in an epoch that has no commit yet: its
+// next commit must open it.
+func Unopened(v *page.Verifier, size uint64) bool {
+	return size > 0 && v.Epoch(size) != v.Epoch(size-1)
 }
 
 // subjects finds or makes the keys of the customers of whom a commit holds

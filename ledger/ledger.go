@@ -113,6 +113,9 @@ const (
 	CodeCommandTooLarge = "command-too-large"
 	// CodeClockJumped: the clock jumped by more than five minutes.
 	CodeClockJumped = "clock-jumped"
+	// CodeEpochUnopened: the log has a new name, and nothing in it says which log it
+	// goes on from.
+	CodeEpochUnopened = "epoch-unopened"
 	// CodeInvalidCommandID: the id is missing.
 	CodeInvalidCommandID = "invalid-command-id"
 )
