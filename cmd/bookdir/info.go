@@ -16,6 +16,8 @@
 //	connect     how other processes reach the one that holds the book
 //	archive.json  where the archive is, and how far it reaches
 //	damaged/    logs as they were before a repair
+//	repairing/  what a repair makes, until it is complete
+//	repaired/   and then, until all of it is in its place
 //	unclean/    copies of the newest log files, made after an unclean stop
 //
 // One process holds the book: it runs the server and the writer. Any other
@@ -125,8 +127,12 @@ func Find(dir string) (string, error) {
 	}
 }
 
-// ReadInfo reads a folder's book.json.
+// ReadInfo reads a folder's book.json. ErrRepairing while a repair has yet to put
+// pieces of the book in their places.
 func ReadInfo(dir string) (Info, error) {
+	if err := repaired(dir); err != nil {
+		return Info{}, err
+	}
 	data, err := os.ReadFile(filepath.Join(dir, "book.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return Info{}, fmt.Errorf("%w: %s", ErrNoBook, dir)

@@ -258,7 +258,7 @@ func (l *link) unlock() (*page.Signer, error) {
 
 // unchanged refuses to go on with a list of keys that was read before this process, or
 // the one that it reaches, had the book, and is another by now: ErrBusy, for the next
-// try reads anew.
+// try reads anew; and with a folder in which a repair is being brought to its end.
 func (l *link) unchanged() error {
 	now, err := os.ReadFile(keysPath(l.dir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -267,7 +267,10 @@ func (l *link) unchanged() error {
 	if !bytes.Equal(now, l.info.signed) {
 		return fmt.Errorf("%w: its keys were changed just now", ErrBusy)
 	}
-	return nil
+	if err := repaired(l.dir); err != nil {
+		return err
+	}
+	return discard(filepath.Join(l.dir, repairingName)) // of a repair that was cut short: it has keys
 }
 
 // certified gives a book of before there were identities one. Such a book.json

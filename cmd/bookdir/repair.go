@@ -1,29 +1,38 @@
 package bookdir
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"iter"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strconv"
+
+	"github.com/google/uuid"
 
 	"github.com/daybook-ledger/daybook/domain/book"
-	"github.com/daybook-ledger/daybook/eventstore"
 	"github.com/daybook-ledger/daybook/eventstore/archive"
 	"github.com/daybook-ledger/daybook/eventstore/head"
-	"github.com/daybook-ledger/daybook/eventstore/jetstream"
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
 	"github.com/daybook-ledger/daybook/eventstore/page"
+	"github.com/daybook-ledger/daybook/eventstore/seal"
 	"github.com/daybook-ledger/daybook/ledger"
+	"github.com/daybook-ledger/daybook/ledger/commit"
 )
 
-// ErrSound means that nothing of a log is missing or damaged.
-var ErrSound = errors.New("bookdir: nothing of the log is missing or damaged")
+var (
+	// ErrSound means that nothing of a log is missing or damaged.
+	ErrSound = errors.New("bookdir: nothing of the log is missing or damaged")
+	// ErrNothingLeft means that there is not one page to make a log of.
+	ErrNothingLeft = errors.New("bookdir: nothing of the log is left")
+	// ErrRingOlder means that the folder's keys are of before the newest commits, as
+	// where a folder was put back to an older copy.
+	ErrRingOlder = errors.New("bookdir: the book's keys are older than its log")
+	// ErrErasureLost means that keys were destroyed by an erasure that is lost.
+	ErrErasureLost = errors.New("bookdir: what is lost holds an erasure, whose keys are destroyed")
+)
 
 // Repair makes the log of a book anew, in its folder, from the pages that survive
 // there and those of its archive. It needs the book's ring: where that is gone too,
@@ -44,6 +53,10 @@ type Repair struct {
 	Log               *slog.Logger
 	// Progress may be nil.
 	Progress func(pages, of uint64)
+
+	// step is called at each named step of a repair: for tests, which end the process
+	// there.
+	step func(string)
 }
 
 // Repaired is what a repair did.
@@ -51,49 +64,158 @@ type Repaired struct {
 	Restored
 	// Mended is how many pages came from the archive.
 	Mended uint64
+	// Begun says that the log goes on in a new epoch.
+	Begun bool
 	// Kept is the folder with the log as it was.
 	Kept string
+}
+
+// at marks a step.
+func (r Repair) at(step string) {
+	if r.step != nil {
+		r.step(step)
+	}
 }
 
 // Do repairs the book in a folder, which nobody may hold. The log as it was is kept.
 // Where everything that was acknowledged is there again, the book goes on as it was;
 // where something is lost, or where that cannot be known because the remembered head
-// is gone, it goes on in a new epoch. After an error the book is as it was.
+// is gone, it goes on in a new epoch. After an error, or where the process ends on the
+// way, the book is as it was, or, from the moment on when the repair was complete, the
+// next repair brings it to its end, and needs nothing for that.
 func (r Repair) Do(ctx context.Context, dir string) (done Repaired, err error) {
+	if done, is, err := r.Finish(dir); is || err != nil {
+		return done, err
+	}
 	info, err := ReadInfo(dir)
 	if err != nil {
 		return done, err
 	}
-	l := &link{dir: dir, info: info, options: Options{Root: r.Root, RingOptions: r.RingOptions, Clock: r.Clock, Log: r.Log}}
-	defer func() { err = errors.Join(err, l.close(context.WithoutCancel(ctx))) }()
+	ring, err := keyring.Open(ringPath(dir), r.Root, r.RingOptions...)
+	if err == nil { // the passphrase is the ring's
+		err = ring.Close()
+	}
+	if err != nil {
+		return done, err
+	}
+	release, err := lockStore(filepath.Join(dir, "store"))
+	if err != nil {
+		return done, err
+	}
+	defer func() { err = errors.Join(err, release(err != nil)) }()
+	if err := repaired(dir); err != nil { // just now, by another process
+		return done, err
+	}
+	fresh := filepath.Join(dir, repairingName)
+	if err := discard(fresh); err != nil { // of a repair that was cut short
+		return done, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, discard(fresh))
+		}
+	}()
+	was, err := r.prepare(dir, fresh)
+	if err != nil {
+		return done, err
+	}
+	r.at("begun")
+	if done, err = r.remake(ctx, dir, fresh, info); err != nil {
+		return done, err
+	}
+	r.at("opened")
+	if err := complete(dir, fresh, &done); err != nil {
+		return done, err
+	}
+	r.at("complete")
+	return done, keyring.Alone(ringPath(dir), func() error {
+		now, err := os.ReadFile(ringPath(dir))
+		if err == nil && !bytes.Equal(now, was) {
+			err = fmt.Errorf("%w: its keys were changed just now", ErrBusy)
+		}
+		if err == nil {
+			err = renamed(fresh, filepath.Join(dir, repairedName))
+		}
+		if err != nil {
+			return err
+		}
+		r.at("committed")
+		done, err = r.put(dir)
+		return err
+	})
+}
+
+// remake makes the book as it will be in the folder fresh, and opens it there.
+func (r Repair) remake(ctx context.Context, dir, fresh string, info Info) (done Repaired, err error) {
+	done.Info = info
+	l := &link{dir: fresh, info: info, options: Options{Root: r.Root, RingOptions: r.RingOptions, Clock: r.Clock, Log: r.Log}}
+	closed := false
+	closeLink := func() error {
+		if closed {
+			return nil
+		}
+		closed = true
+		return l.close(context.WithoutCancel(ctx))
+	}
+	defer func() { err = errors.Join(err, closeLink()) }()
 	signer, err := l.unlock()
 	if err != nil {
 		return done, err
 	}
-	done.Info = info
-	fresh := filepath.Join(dir, "store.new")
-	if err := takeBack(dir, fresh); err != nil {
-		return done, err
-	}
-	if err := os.RemoveAll(fresh); err != nil { // of a repair that was cut short
-		return done, fmt.Errorf("bookdir: %w", err)
-	}
-	if done.Kept, err = keepStore(dir); err != nil {
-		return done, err
-	}
-	m, err := r.mend(ctx, dir, info, signer.Verifier())
-	if err != nil {
-		return done, errors.Join(err, os.RemoveAll(done.Kept))
-	}
-	defer m.close()
 	remembered, headErr := head.Read(filepath.Join(dir, "head"))
 	if headErr != nil && !errors.Is(headErr, head.ErrMissing) && !errors.Is(headErr, head.ErrDamaged) {
 		return done, headErr
 	}
-	done.Head, err = newLog{
-		book: info.Book, verifier: signer.Verifier(), reader: m, beyond: func(page.Page) bool { return false }, log: r.Log, progress: r.Progress,
+	scratch := filepath.Join(fresh, "read")
+	m, err := r.mend(ctx, filepath.Join(dir, "store"), scratch, info, signer.Verifier())
+	if err != nil {
+		return done, err
+	}
+	defer m.close()
+	used := usedKeys{subjects: map[keyring.KeyID]bool{}}
+	if done.Head, err = r.lay(ctx, fresh, info, m, remembered, headErr == nil, &used); err != nil {
+		return done, err
+	}
+	m.close()
+	if err := os.RemoveAll(scratch); err != nil {
+		return done, fmt.Errorf("bookdir: %w", err)
+	}
+	r.at("laid")
+	done.Mended = m.mended
+	whole := headErr == nil && done.Head.Page >= max(remembered.Page, m.last)
+	unopened := ledger.Unopened(signer.Verifier(), done.Head.Size)
+	if whole && m.mended == 0 && !m.framed && !unopened {
+		return done, ErrSound
+	}
+	if done.Loss, err = r.loss(ctx, m, done.Head, remembered.Head); err != nil {
+		return done, err
+	}
+	if done.Head.Size == 0 {
+		return done, ErrNothingLeft
+	}
+	if err := used.held(l.keys, done.Head.Size); err != nil {
+		return done, err
+	}
+	var open *book.OpenEpoch
+	if done.Begun = done.Loss != nil || !whole; done.Begun || unopened {
+		if open, err = r.begin(fresh, &done, l.keys, signer.Verifier()); err != nil {
+			return done, err
+		}
+		remembered = head.Head{Epoch: done.Info.Epoch, Head: done.Head}
+	}
+	if err := errors.Join(closeLink(), lay(fresh, done.Info, remembered)); err != nil {
+		return done, err
+	}
+	r.at("made")
+	return done, r.open(ctx, fresh, done.Info, open)
+}
+
+// lay makes the log anew, and notes which keys it uses.
+func (r Repair) lay(ctx context.Context, fresh string, info Info, m *mended, remembered head.Head, known bool, used *usedKeys) (page.Head, error) {
+	return newLog{
+		book: info.Book, verifier: m.verifier, reader: m, beyond: func(page.Page) bool { return false }, laid: used.take, log: r.Log, progress: r.Progress,
 		agrees: func(h page.Head) error {
-			if headErr == nil && h.Page == remembered.Page && h != remembered.Head {
+			if known && (h.Page == remembered.Page && h != remembered.Head || h.Size == remembered.Size && h.Root != remembered.Root) {
 				return fmt.Errorf("%w: page %d leads to another tree head than the remembered one", ledger.ErrContradiction, h.Page)
 			}
 			if m.archived != nil {
@@ -101,79 +223,50 @@ func (r Repair) Do(ctx context.Context, dir string) (done Repaired, err error) {
 			}
 			return nil
 		},
-	}.lay(ctx, fresh)
-	m.close()
+	}.lay(ctx, filepath.Join(fresh, "store"))
+}
+
+// usedKeys are the keys that a log uses.
+type usedKeys struct {
+	newest   keyring.KeyID
+	subjects map[keyring.KeyID]bool
+}
+
+func (u *usedKeys) take(p page.Page) {
+	for _, stored := range p.Commits {
+		u.newest = max(u.newest, keysOf(stored))
+		sealed, err := seal.Parse(stored)
+		if err != nil {
+			continue // opening the book tells
+		}
+		for _, s := range sealed.Header.Sections {
+			if s.Kind == seal.Personal {
+				u.subjects[s.Key] = true
+			}
+		}
+	}
+}
+
+// held holds the ring against a log of a size: whatever is wrong with it would show
+// only when all of the log was opened, and would not say why.
+func (u *usedKeys) held(ring *keyring.Ring, size uint64) error {
+	slots, err := ring.Len()
 	if err != nil {
-		return done, errors.Join(err, os.RemoveAll(fresh), os.RemoveAll(done.Kept))
+		return err
 	}
-	done.Mended = m.mended
-	if headErr == nil && m.mended == 0 && done.Head.Page >= max(remembered.Page, m.survived) {
-		return done, errors.Join(ErrSound, os.RemoveAll(fresh), os.RemoveAll(done.Kept))
+	if slots < int(u.newest) {
+		return fmt.Errorf("%w: there are %d, and the log uses key %d", ErrRingOlder, slots, u.newest)
 	}
-	if done.Loss, err = r.loss(ctx, m, done.Head, remembered.Head); err != nil {
-		return done, errors.Join(err, os.RemoveAll(fresh), os.RemoveAll(done.Kept))
-	}
-	if err := exchange(dir, fresh, done.Kept); err != nil {
-		return done, err
-	}
-	if done.Loss == nil && headErr == nil {
-		return done, r.check(ctx, dir, info, nil)
-	}
-	return done, r.goOn(ctx, dir, &done, l, remembered, headErr)
-}
-
-// keepStore copies the log as it is to a new folder. A log that is not there at all
-// leaves an empty one.
-func keepStore(dir string) (string, error) {
-	for number := 1; ; number++ {
-		kept := filepath.Join(dir, "damaged", strconv.Itoa(number))
-		if _, err := os.Lstat(kept); err == nil {
-			continue
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return "", fmt.Errorf("bookdir: %w", err)
+	for key := range u.subjects {
+		note, gone, err := ring.Destroyed(key)
+		if err != nil {
+			return err
 		}
-		return kept, jetstream.PreserveAll(filepath.Join(dir, "store"), filepath.Join(kept, "store"))
-	}
-}
-
-// exchange puts a new log in the place of the damaged one, which goes to what is kept.
-func exchange(dir, fresh, kept string) error {
-	store := filepath.Join(dir, "store")
-	if err := os.Rename(store, filepath.Join(kept, "opened")); err != nil {
-		return fmt.Errorf("bookdir: %w", err)
-	}
-	if err := os.Rename(fresh, store); err != nil {
-		return fmt.Errorf("bookdir: %w", err)
-	}
-	return errors.Join(syncDir(kept), syncDir(dir))
-}
-
-// takeBack puts the damaged log back, where a repair was cut short while it exchanged
-// the two: there may be pages in it that the archive lacks.
-func takeBack(dir, fresh string) error {
-	store := filepath.Join(dir, "store")
-	for _, path := range []struct {
-		name  string
-		there bool
-	}{{store, false}, {fresh, true}} {
-		if _, err := os.Lstat(path.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("bookdir: %w", err)
-		} else if (err == nil) != path.there {
-			return nil
+		if at, is := commit.ErasureOf(note); gone && is && at.Position >= size {
+			return fmt.Errorf("%w: at position %d, and the log uses key %d before it", ErrErasureLost, at.Position, key)
 		}
 	}
-	newest := ""
-	for number := 1; ; number++ {
-		kept := filepath.Join(dir, "damaged", strconv.Itoa(number))
-		if _, err := os.Lstat(kept); err != nil {
-			break
-		}
-		newest = filepath.Join(kept, "opened")
-	}
-	if err := os.Rename(newest, store); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("bookdir: %w", err)
-	}
-	return syncDir(dir)
+	return nil
 }
 
 // loss tells what is known to have been acknowledged and is not there.
@@ -194,205 +287,64 @@ func (r Repair) loss(ctx context.Context, m *mended, h, remembered page.Head) (*
 	return accepted(r.AcceptLoss, h, newest, false)
 }
 
-// goOn begins a new epoch of the log, in the folder.
-func (r Repair) goOn(ctx context.Context, dir string, done *Repaired, l *link, remembered head.Head, headErr error) error {
+// begin prepares what opens the log's epoch: a new one, or the one that it is in.
+func (r Repair) begin(fresh string, done *Repaired, ring *keyring.Ring, v *page.Verifier) (*book.OpenEpoch, error) {
+	if done.Info.ReadOnly {
+		return nil, refuseReadOnly()
+	}
+	reason := cmp.Or(r.Reason, "repaired")
+	if !done.Begun {
+		follows := checkpointOf(originAt(v, done.Head.Size-1), done.Head)
+		return &book.OpenEpoch{Book: done.Info.Book, Origin: done.Info.Origin, Follows: follows, Reason: reason}, nil
+	}
 	list, signed, err := done.Info.KeyList()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	from := archivedLog{info: done.Info}
 	from.info.list, from.info.signed = &list, signed
-	restore := Restore{Identity: r.Identity, Principal: r.Principal, Reason: cmp.Or(r.Reason, "repaired"), Root: r.Root, RingOptions: r.RingOptions, Clock: r.Clock, Log: r.Log}
-	epoch, err := restore.succeed(dir, &done.Restored, l.keys, from)
-	if err != nil {
-		return err
-	}
-	next := head.Head{Epoch: done.Info.Epoch, Head: done.Head}
-	path := filepath.Join(dir, "head")
-	if headErr == nil {
-		err = remember(path, next)
-	} else {
-		err = makeHead(path, next)
-	}
-	if err != nil {
-		return err
-	}
-	// From here on the files belong to the new epoch; what was made from the old log
-	// is made anew.
-	if err := writeInfo(dir, done.Info); err != nil {
-		return err
-	}
-	return r.check(ctx, dir, done.Info, epoch)
+	return Restore{Identity: r.Identity, Reason: reason}.succeed(fresh, &done.Restored, ring, from)
 }
 
-// remember writes a head into a file that is there.
-func remember(path string, h head.Head) error {
-	f, err := head.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Remember(h), f.Close())
-}
-
-// makeHead puts a head in the place of a file that is missing or damaged.
-func makeHead(path string, h head.Head) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("bookdir: %w", err)
-	}
-	f, err := head.Create(path, h)
-	if err != nil {
-		return err
-	}
-	return f.Close()
-}
-
-// check opens the book once, which checks it, and begins its epoch if there is one.
-func (r Repair) check(ctx context.Context, dir string, info Info, epoch *book.OpenEpoch) error {
-	restore := Restore{Root: r.Root, RingOptions: r.RingOptions, Principal: r.Principal, Clock: r.Clock, Log: r.Log}
-	return restore.open(ctx, dir, &info, epoch, nil)
-}
-
-// mended reads a log from a store that lost pages, and from an archive what it lacks.
-// It ends where neither has the next page.
-type mended struct {
-	verifier *page.Verifier
-	// store is what survived, nil where nothing did; survived is the number of its
-	// last page, and newest what that signs.
-	store    *jetstream.Store
-	server   *jetstream.Embedded
-	survived uint64
-	newest   page.Head
-	archived *archive.Reader
-	// mended counts pages of the archive, and belongs to the reading.
-	mended uint64
-}
-
-// mend opens what there is of a log.
-func (r Repair) mend(ctx context.Context, dir string, info Info, v *page.Verifier) (*mended, error) {
-	m := &mended{verifier: v}
-	if r.From != nil {
-		found, err := openArchive(ctx, r.From, info.Origin, info.list)
-		if err != nil {
-			return nil, err
-		}
-		if m.archived, err = found.open(ctx, r.Identities, v); err != nil {
-			return nil, err
+// originAt is the name of the log at a position.
+func originAt(v *page.Verifier, position uint64) (origin string) {
+	for _, k := range v.Ranges() {
+		if k.From <= position {
+			origin = k.Origin
 		}
 	}
-	server, err := jetstream.Start(jetstream.Config{Dir: filepath.Join(dir, "store"), Book: info.Book, Log: r.Log})
-	if errors.Is(err, jetstream.ErrHeld) {
-		return nil, err
+	return origin
+}
+
+// lay writes what a folder needs to be opened besides its log and ring.
+func lay(fresh string, info Info, remembered head.Head) error {
+	if info.signed != nil {
+		if err := writeDurably(keysPath(fresh), info.signed, 0o644); err != nil {
+			return err
+		}
 	}
+	f, err := head.Create(filepath.Join(fresh, "head"), remembered)
 	if err == nil {
-		m.server = server
-		m.store, err = jetstream.Open(ctx, server, info.Book)
+		err = f.Close()
 	}
-	if err == nil {
-		m.survived, err = m.store.Last(ctx)
-	}
-	if err != nil {
-		r.Log.Warn("nothing of the log can be read where it is; it comes from the archive alone", "error", err)
-		return m, nil
-	}
-	for number := m.survived; number > 0; number-- {
-		if p, good := m.surviving(ctx, number); good {
-			m.survived, m.newest = number, p.Head
-			break
-		}
-	}
-	return m, nil
+	return errors.Join(err, writeInfo(fresh, info))
 }
 
-func (m *mended) close() {
-	if m.server == nil {
-		return
+// open opens the book as it will be for the first time, which holds its ring against
+// its log, and opens its epoch. Nobody is told of it: it is not in its place yet.
+func (r Repair) open(ctx context.Context, fresh string, info Info, epoch *book.OpenEpoch) error {
+	defer inBulkWork()()
+	l, err := hold(ctx, fresh, info, Options{Root: r.Root, RingOptions: r.RingOptions, Clock: r.Clock, Log: r.Log, alone: true})
+	switch {
+	case errors.Is(err, commit.ErrNotErased):
+		return fmt.Errorf("%w: %w", ErrErasureLost, err)
+	case errors.Is(err, seal.ErrSection), errors.Is(err, keyring.ErrUnknownKey):
+		return fmt.Errorf("%w: %w", ErrRingOlder, err)
+	case err != nil:
+		return err
 	}
-	if m.store != nil {
-		_ = m.store.Close()
+	if epoch != nil {
+		_, err = l.ledger.Do(ctx, ledger.Envelope{ID: uuid.Must(uuid.NewV7()), Principal: r.Principal, Command: epoch})
 	}
-	_ = m.server.Shutdown() // it may have found its files damaged, which they are
-	m.server = nil
-}
-
-// surviving reads one page of the store, if it is there and signed as it should be.
-func (m *mended) surviving(ctx context.Context, number uint64) (page.Page, bool) {
-	for stored, err := range m.store.Read(ctx, number, number) {
-		if err != nil {
-			return page.Page{}, false
-		}
-		p, err := m.verifier.Open(stored.Body)
-		return p, err == nil && p.Page == number
-	}
-	return page.Page{}, false
-}
-
-// Last implements eventstore.Reader: the last page that either has.
-func (m *mended) Last(ctx context.Context) (uint64, error) {
-	if m.archived == nil {
-		return m.survived, nil
-	}
-	last, err := m.archived.Last(ctx)
-	return max(last, m.survived), err
-}
-
-// Read implements eventstore.Reader.
-func (m *mended) Read(ctx context.Context, first, last uint64) iter.Seq2[eventstore.Page, error] {
-	return func(yield func(eventstore.Page, error) bool) {
-		for next := first; next <= last; {
-			var again bool
-			if next, again = m.fromStore(ctx, next, min(last, m.survived), yield); !again {
-				return
-			}
-			was := next
-			if next, again = m.fromArchive(ctx, next, last, yield); !again {
-				return
-			}
-			if next == was { // neither has it
-				return
-			}
-		}
-	}
-}
-
-// fromStore yields pages as long as the store has good ones.
-func (m *mended) fromStore(ctx context.Context, next, last uint64, yield func(eventstore.Page, error) bool) (uint64, bool) {
-	if m.store == nil {
-		return next, true
-	}
-	for stored, err := range m.store.Read(ctx, next, last) {
-		if err != nil {
-			break
-		}
-		if p, err := m.verifier.Open(stored.Body); err != nil || p.Page != next {
-			break
-		}
-		if !yield(stored, nil) {
-			return next, false
-		}
-		next++
-	}
-	return next, true
-}
-
-// fromArchive yields pages of the archive until the store has the next one again.
-func (m *mended) fromArchive(ctx context.Context, next, last uint64, yield func(eventstore.Page, error) bool) (uint64, bool) {
-	if m.archived == nil {
-		return next, true
-	}
-	for stored, err := range m.archived.Read(ctx, next, last) {
-		if errors.Is(err, eventstore.ErrGap) {
-			break
-		}
-		if !yield(stored, err) || err != nil {
-			return next, false
-		}
-		m.mended++
-		next++
-		if next <= m.survived && m.store != nil {
-			if _, good := m.surviving(ctx, next); good {
-				break
-			}
-		}
-	}
-	return next, true
+	return errors.Join(err, l.close(context.WithoutCancel(ctx)))
 }

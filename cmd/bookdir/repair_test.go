@@ -135,28 +135,6 @@ func TestWhatTheArchiveLacksSurvives(t *testing.T) {
 	sound(t, a.dir, a.options, a.receipts...)
 }
 
-// A repair that was cut short between taking the damaged log away and putting the new
-// one in its place is done again, with what survived in the damaged one.
-func TestARepairIsCutShort(t *testing.T) {
-	a := newArchived(t)
-	a.enter(t, true, "Ada", "Bob")
-	a.enter(t, false, "Cy", "Di")
-	flipIn(t, a.dir, "\npage 3\n")
-	kept := filepath.Join(a.dir, "damaged", "1")
-	err := errors.Join(
-		os.MkdirAll(kept, 0o700), os.MkdirAll(filepath.Join(a.dir, "store.new"), 0o700),
-		os.Rename(filepath.Join(a.dir, "store"), filepath.Join(kept, "opened")),
-	)
-	if err != nil {
-		t.Fatal(err)
-	}
-	done, err := a.repair(t, nil)
-	if err != nil || done.Mended != 1 || done.Loss != nil {
-		t.Fatalf("%+v, %v", done, err)
-	}
-	sound(t, a.dir, a.options, a.receipts...)
-}
-
 func TestWhatStaysLostMustBeAccepted(t *testing.T) {
 	for _, withArchive := range []bool{true, false} {
 		t.Run(fmt.Sprintf("archive=%t", withArchive), func(t *testing.T) {
@@ -173,7 +151,7 @@ func TestWhatStaysLostMustBeAccepted(t *testing.T) {
 			if _, err := a.repair(t, sources); !errors.As(err, &loss) || loss.Known != 6 {
 				t.Fatalf("%v", err)
 			}
-			if _, err := os.Stat(filepath.Join(a.dir, "store.new")); err == nil {
+			if _, err := os.Stat(filepath.Join(a.dir, repairingName)); err == nil {
 				t.Error("a repair that was refused left its log behind")
 			}
 			if _, err := a.repair(t, func(r *Repair) { sources(r); r.AcceptLoss = new(loss.Commits() + 1) }); !errors.As(err, &loss) {

@@ -292,6 +292,10 @@ func destroyNamed(ring *keyring.Ring, name string) error {
 // succeed prepares a new epoch: a new key signs from here on under a new origin,
 // and the old key is destroyed, so that this copy never signs as the old log.
 func (r Restore) succeed(dir string, done *Restored, ring *keyring.Ring, from archivedLog) (*book.OpenEpoch, error) {
+	verifier, err := from.info.Verifier()
+	if err != nil {
+		return nil, err
+	}
 	identity, err := r.identity(ring, from.info)
 	if err != nil {
 		return nil, err
@@ -310,7 +314,7 @@ func (r Restore) succeed(dir string, done *Restored, ring *keyring.Ring, from ar
 	defer clear(private)
 	public := private.Public().(ed25519.PublicKey)
 	i := &done.Info
-	i.Epoch++
+	i.Epoch = verifier.Epoch(done.Head.Size) + 1 // later ones may not be brought back
 	i.Origin = origin(i.Book, i.Epoch, public)
 	if i.Key, err = verifierKey(i.Origin, private); err != nil {
 		return nil, err
@@ -328,7 +332,7 @@ func (r Restore) succeed(dir string, done *Restored, ring *keyring.Ring, from ar
 	}
 	open := &book.OpenEpoch{
 		Book: i.Book, Origin: i.Origin, Reason: cmp.Or(r.Reason, "restored from the archive"),
-		Follows: checkpointOf(from.info.Origin, done.Head),
+		Follows: checkpointOf(originAt(verifier, done.Head.Size-1), done.Head),
 	}
 	if done.Loss != nil {
 		lost := done.Loss.checkpoint(from.info.Origin)

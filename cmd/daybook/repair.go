@@ -43,9 +43,14 @@ what it was, bit for bit. The log as it was is kept.
 Where everything that was acknowledged is there again, the book goes on as it was.
 Where something stays lost, that is refused, unless --accept-loss says exactly how
 many commits that is; the book then goes on under another name, in a new epoch of
-its log, and so it does where the remembered head is gone. Receipts of what is lost
-count no more: daybook verify --receipt says so, and daybook receipt check, by the
-list of keys of before, that the book gave up what they are for.
+its log. So it does where the remembered head is gone, or where the last page is
+lost and held no commit. Receipts of what is lost count no more: daybook verify
+--receipt says so, and daybook receipt check, by the list of keys of before, that
+the book gave up what they are for.
+
+A repair is made whole or not at all: one that is refused, or cut short, leaves the
+book as it was. Where it was complete and not yet in its place, other commands say
+repair-cut-short, and daybook repair brings it to its end.
 
 Where the key ring is gone, too, daybook restore makes the book anew elsewhere.`,
 		Example: `  daybook repair --from /mnt/elsewhere/acme --identity ops.txt`,
@@ -88,29 +93,22 @@ func (a *app) remake(ctx context.Context) (err error) {
 	return s.book.RebuildViews(ctx, views.Rebuild{Named: views.Names(), Fresh: true}, m.at)
 }
 
-// repaired repairs the book that is meant, and tells.
+// repaired repairs the book that is meant, and tells. What an earlier repair left to be
+// put in place needs no key.
 func (a *app) repaired(cmd *cobra.Command, r bookdir.Repair) error {
 	dir, err := a.bookDir()
 	if err != nil {
 		return err
 	}
-	info, err := bookdir.ReadInfo(dir)
-	if err != nil {
-		return err
-	}
 	a.compile()
-	if r.Root, err = a.root(dir, info.KeyFile); err != nil {
-		return err
+	done, finished, err := r.Finish(dir)
+	if err == nil && !finished {
+		done, err = a.repair(cmd, dir, r)
 	}
-	<-a.compiled
-	m := a.meter("Repairing")
-	r.Progress = m.at
-	done, err := r.Do(cmd.Context(), dir)
-	m.end()
 	if err != nil {
 		return lossy(err)
 	}
-	if done.Info.Epoch != info.Epoch {
+	if done.Begun {
 		if err := a.remake(cmd.Context()); err != nil {
 			a.warn("the log is made anew, but the lists are still of the old one: run daybook rebuild (%s)", plain(err))
 		}
@@ -127,9 +125,30 @@ func (a *app) repaired(cmd *cobra.Command, r bookdir.Repair) error {
 		if answer.Lost > 0 {
 			fmt.Fprintf(w, "Lost: %s after size %d.\n", count(answer.Lost, "commit"), answer.Size)
 		}
-		if done.Info.Epoch != info.Epoch {
+		if done.Begun {
 			fmt.Fprintf(w, "The book goes on as %s.\nGive the new list of keys (daybook keys public) to whoever checks what it signs.\n", answer.Origin)
 		}
 		fmt.Fprintf(w, "The log as it was is kept in %s.\n", answer.Kept)
 	})
+}
+
+// repair repairs the book in a folder.
+func (a *app) repair(cmd *cobra.Command, dir string, r bookdir.Repair) (done bookdir.Repaired, err error) {
+	info, err := bookdir.ReadInfo(dir)
+	if err != nil {
+		return done, err
+	}
+	if r.Root, err = a.root(dir, info.KeyFile); err != nil {
+		return done, err
+	}
+	<-a.compiled
+	m := a.meter("Repairing")
+	r.Progress = m.at
+	done, err = r.Do(cmd.Context(), dir)
+	m.end()
+	if errors.Is(err, bookdir.ErrNoLog) {
+		err = fail("archive-missing", "daybook backup list tells what is there; without --from and --identity the log is made of what survives in the folder",
+			"the archive has nothing of this epoch of the log yet (%s)", info.Origin)
+	}
+	return done, err
 }

@@ -226,8 +226,11 @@ func unsound(err error, readOnly bool) error {
 	return fail(classify(err).code, "look for another copy of the archive, or bring back what is sound: "+rest, "%s", plain(u))
 }
 
-// lossy says how a loss is accepted.
+// lossy says how a loss is accepted, and how the book's own identity key is given.
 func lossy(err error) error {
+	if errors.Is(err, bookdir.ErrOffline) {
+		return fail("identity-offline", "name the file of the book's own identity key: --book-identity FILE", "%s", plain(err))
+	}
 	var loss *bookdir.Loss
 	if !errors.As(err, &loss) {
 		return err

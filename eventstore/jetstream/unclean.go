@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/google/uuid"
 	"github.com/nats-io/nats-server/v2/server"
 )
 
@@ -292,19 +294,67 @@ func listCopies(into string) ([]int, error) {
 	return numbers, nil
 }
 
-// PreserveAll copies every file of a server that does not run, into a folder that is
-// not there yet. ErrHeld means that it runs.
-func PreserveAll(dir, into string) error {
+// Lock takes the lock of a server's folder, which it makes if it is missing: until it
+// is closed no server runs there. ErrHeld means that one does.
+func Lock(dir string) (io.Closer, error) {
 	lock, err := lockDir(dir)
 	if err != nil {
-		return fmt.Errorf("eventstore: copy %s: %w", dir, err)
+		return nil, fmt.Errorf("eventstore: lock %s: %w", dir, err)
 	}
-	defer func() { _ = lock.Close() }()
+	return lock, nil
+}
+
+// PreserveAll copies every file of a server, whose folder is locked, into a folder that
+// is not there yet.
+func PreserveAll(dir, into string) error {
 	if err := os.CopyFS(into, os.DirFS(dir)); err != nil {
 		return fmt.Errorf("eventstore: copy %s: %w", dir, err)
 	}
 	if err := syncAll(into); err != nil {
 		return fmt.Errorf("eventstore: copy %s: %w", dir, err)
+	}
+	return nil
+}
+
+// Reframe makes the server's files of a log anew in the folder into, which is not there
+// yet, around the blocks that are left of it in dir, whose folder is locked: what the
+// server knows of a stream besides, it reads from its blocks. It gives how many there
+// are; where there are none it does nothing.
+func Reframe(ctx context.Context, dir, into string, book uuid.UUID) (blocks int, err error) {
+	from := messageDir(dir, book)
+	found, err := listBlocks(from)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(found) == 0 {
+		return 0, nil
+	}
+	if err == nil {
+		err = reframe(ctx, from, found, into, book)
+	}
+	if err != nil {
+		return len(found), fmt.Errorf("eventstore: read what is left in %s: %w", from, err)
+	}
+	return len(found), nil
+}
+
+func reframe(ctx context.Context, from string, blocks []int, into string, book uuid.UUID) error {
+	server, err := start(Config{Dir: into, Book: book})
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(Create(ctx, server, book, 1), server.Shutdown()); err != nil {
+		return err
+	}
+	to := messageDir(into, book)
+	if err := os.RemoveAll(to); err != nil { // with the index, which says that there are none
+		return err
+	}
+	if err := os.Mkdir(to, 0o700); err != nil {
+		return err
+	}
+	for _, block := range blocks {
+		name := strconv.Itoa(block) + blockSuffix
+		if err := copyFile(filepath.Join(from, name), filepath.Join(to, name)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
