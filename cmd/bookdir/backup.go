@@ -19,6 +19,7 @@ import (
 	"github.com/daybook-ledger/daybook/eventstore"
 	"github.com/daybook-ledger/daybook/eventstore/archive"
 	"github.com/daybook-ledger/daybook/eventstore/page"
+	"github.com/daybook-ledger/daybook/ledger/commit"
 )
 
 // Errors of archives that callers branch on, besides those of package archive.
@@ -381,11 +382,54 @@ func (r *backup) replace(ctx context.Context, to page.Head) error {
 	if err := r.writer.Public(ctx, append(public, '\n'), info.signed); err != nil {
 		return err
 	}
+	if err := r.erasures(ctx); err != nil {
+		return err
+	}
 	if err := r.writer.Ring(ctx, copied); err != nil {
 		return err
 	}
 	r.archive.Written = written
 	return r.keep()
+}
+
+// erasures writes the pages that erase somebody, and that the archive lacks, each by
+// itself: before the ring from which the keys are gone, or a backup that ends between
+// the two would leave an archive in which nothing says why. An archive that is only
+// begun is none yet.
+func (r *backup) erasures(ctx context.Context) error {
+	l := r.link
+	if r.archive.Page == 0 {
+		return nil
+	}
+	newest, err := l.head() // after the ring was copied
+	if err != nil {
+		return err
+	}
+	log, err := r.log()
+	if err != nil {
+		return err
+	}
+	for stored, err := range l.store.Read(ctx, r.archive.Page+1, newest.Page) {
+		if err != nil {
+			return err
+		}
+		opened, err := log.Verifier.Open(stored.Body)
+		if err != nil {
+			return page.At(err, stored.Number)
+		}
+		if !slices.ContainsFunc(opened.Commits, commit.Erases) {
+			continue
+		}
+		checkpoint, err := l.signs.Checkpoint(opened.Head)
+		if err != nil {
+			return err
+		}
+		before := page.Head{Page: opened.Page - 1, Size: opened.OldSize}
+		if err := r.writer.Pages(ctx, l.store, log.Verifier, before, opened.Head, checkpoint, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // provesAnew gives a checkpoint over what was archived, where a key of the log was

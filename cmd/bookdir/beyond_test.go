@@ -14,6 +14,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/customer"
 	"github.com/daybook-ledger/daybook/domain/erasure"
+	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/ledger"
 	"github.com/daybook-ledger/daybook/ledger/commit"
 	"github.com/daybook-ledger/daybook/projections/views"
@@ -182,4 +183,43 @@ func TestAProofThatIsNone(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// A backup that ends after it wrote the ring, from which keys are gone, and before it
+// wrote the pages, leaves an archive that comes back as far as its pages go.
+func TestABackupEndsAfterTheRing(t *testing.T) {
+	a := newArchived(t)
+	p := people{}
+	a.with(t, func(b *Book) {
+		p.enter(t, b, "Ada", "Bob")
+		a.backup(t, b)
+		p.enter(t, b, "Cy")
+		p.erase(t, b, "Ada", customer.All)
+		p.enter(t, b, "Di")
+		if err := b.current().upToDate(t.Context(), func(r *backup, to page.Head) error { return r.begin(t.Context(), to) }); err != nil {
+			t.Fatal(err)
+		}
+	})
+	_, _, _, err := a.restore(t, nil)
+	var unsound *Unsound
+	if !errors.As(err, &unsound) || unsound.Sound != 3 || unsound.Known != 5 {
+		t.Fatalf("all of it: %v", err)
+	}
+	for _, readOnly := range []bool{true, false} {
+		dir, o, done, err := a.restore(t, func(r *Restore) {
+			if r.ReadOnly, r.UntilSize = readOnly, 3; !readOnly {
+				r.AcceptLoss = new(uint64(2))
+			}
+		})
+		if err != nil || done.Head.Size != 3 {
+			t.Fatalf("read-only=%t: %+v, %v", readOnly, done, err)
+		}
+		p.check(t, dir, o, map[string]bool{"Ada": true, "Bob": false})
+	}
+	a.with(t, func(b *Book) { a.backup(t, b) }) // gone on with
+	dir, o, done, err := a.restore(t, nil)
+	if err != nil || done.Head.Size != 6 || done.Loss != nil {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	p.check(t, dir, o, map[string]bool{"Ada": true, "Bob": false, "Cy": false, "Di": false})
 }

@@ -76,6 +76,9 @@ func lockStore(store string) (release func(failed bool) error, err error) {
 // discard removes a folder in which a repair made a book, its ring so that it opens no
 // more.
 func discard(fresh string) error {
+	if _, err := os.Lstat(fresh); errors.Is(err, fs.ErrNotExist) {
+		return nil // a disk that can only be read would refuse to remove even that
+	}
 	if err := keyring.Discard(ringPath(fresh)); err != nil {
 		return err
 	}

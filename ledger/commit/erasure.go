@@ -99,11 +99,7 @@ func (c *Codec) ErasedBeyond(erasures []Beyond) {
 // know nothing of other keys that may be gone.
 func (c *Codec) Erasures(p page.Page) (found []Beyond, err error) {
 	for i, stored := range p.Commits {
-		sealed, err := seal.Parse(stored)
-		if err != nil {
-			return nil, err
-		}
-		if !slices.ContainsFunc(sealed.Header.Events, erases) {
+		if !Erases(stored) {
 			continue
 		}
 		opened, err := c.Open(stored)
@@ -117,6 +113,13 @@ func (c *Codec) Erasures(p page.Page) (found []Beyond, err error) {
 		}
 	}
 	return found, nil
+}
+
+// Erases reports whether a stored commit erases a customer, as its header tells in
+// clear; false for what is no commit.
+func Erases(stored []byte) bool {
+	sealed, err := seal.Parse(stored)
+	return err == nil && slices.ContainsFunc(sealed.Header.Events, erases)
 }
 
 // erases reports whether an event, as its header tells, erases a customer.
