@@ -99,7 +99,7 @@ func (b *Book) try(ctx context.Context, o DrillOptions, place archive.Place, wan
 	secret := make([]byte, keyring.KeySize)
 	defer clear(secret)
 	_, _ = rand.Read(secret) // it never fails
-	dir, root := filepath.Join(scratch.Dir, "book"), keyring.Passphrase(secret)
+	dir, root := filepath.Join(scratch.Dir, "book"), keyring.Secret(secret)
 	restored, err := Restore{
 		From: place, Origin: b.Info.Origin, Identities: o.Identities, Root: root, RingOptions: b.options.RingOptions,
 		UntilSize: want.Cursor.Size, ReadOnly: true, Clock: b.options.Clock, Log: b.options.Log, Progress: o.Progress,

@@ -42,7 +42,7 @@ func (p Params) valid() bool {
 		p.Threads >= 1 && p.Threads <= maxThreads
 }
 
-// Root gives a ring its root key. Passphrase and KeyFile make one.
+// Root gives a ring its root key. Passphrase, KeyFile and Secret make one.
 type Root interface {
 	fmt.Formatter
 	// mode is the number stored in the header.
@@ -115,14 +115,33 @@ func (keyFileRoot) mode() rootMode { return modeKeyFile }
 // Format names the file, whose path is no secret.
 func (r keyFileRoot) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "key file "+r.path) }
 
-// The file is random, so that a fast derivation is enough.
-func (r keyFileRoot) rootKey(salt []byte, _ Params) ([]byte, error) {
+func (r keyFileRoot) rootKey(salt []byte, p Params) ([]byte, error) {
 	secret, err := readKeyFile(r.path)
 	if err != nil {
 		return nil, err
 	}
 	defer clear(secret)
-	return hkdf.Key(sha256.New, secret, salt, "daybook/keyring/1/key-file", KeySize)
+	return secretRoot{secret}.rootKey(salt, p)
+}
+
+// Secret makes the root key from 32 to 1,024 random bytes, as KeyFile does from those of
+// a file: for a ring that lasts no longer than whoever has them. They must not change
+// while the Root is in use; whoever made them wipes them.
+func Secret(secret []byte) Root { return secretRoot{secret} }
+
+type secretRoot struct{ secret []byte }
+
+func (secretRoot) mode() rootMode { return modeKeyFile }
+
+// Format keeps the secret out of anything that is printed.
+func (secretRoot) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "secret") }
+
+// The secret is random, so that a fast derivation is enough.
+func (r secretRoot) rootKey(salt []byte, _ Params) ([]byte, error) {
+	if len(r.secret) < minKeyFile || len(r.secret) > maxKeyFile {
+		return nil, fmt.Errorf("%w: a secret of %d bytes", ErrInvalid, len(r.secret))
+	}
+	return hkdf.Key(sha256.New, r.secret, salt, "daybook/keyring/1/key-file", KeySize)
 }
 
 const (
