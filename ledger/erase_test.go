@@ -392,7 +392,7 @@ func TestRotatedDataKeys(t *testing.T) {
 	}
 }
 
-var erasureSteps = []string{"decided", "publish", "acknowledged", "remembered", "destroyed", "renewing", "remade", "renewed"}
+var erasureSteps = []string{"decided", "publish", "acknowledged", "remembered", "destroyed", "renewing", "ready", "remade", "renewed"}
 
 // TestErasedChild is the process that TestKilledWhileErasing kills.
 func TestErasedChild(t *testing.T) {

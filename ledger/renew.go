@@ -39,6 +39,9 @@ type renewal struct {
 	recorded time.Time
 	// covers is how many of the writer's erasures, the first, it does not know of.
 	covers int
+	// failed takes note of why the log cannot be read, or the file not be written, while
+	// commands wait for that; nil while none does.
+	failed func(error)
 	stop   context.CancelFunc
 	done   chan struct{}
 	err    error // valid once done is closed
@@ -79,6 +82,7 @@ func (w *Writer) renew() error {
 	w.loops.Go(func() {
 		r.err = r.follow(ctx)
 		close(r.done)
+		w.at("ready")
 		w.mu.Lock()
 		r.ready = true
 		w.changed.Broadcast()
@@ -148,9 +152,24 @@ func (w *Writer) replace(ctx context.Context, r *renewal) error {
 	w.stalled = true
 	w.drop()
 	w.mu.Unlock()
+	var d *delay // from the first failure on: a long log takes its time
+	r.failed = func(cause error) {
+		if d == nil {
+			d = w.logDelay()
+		}
+		d.failed(cause)
+	}
+	defer func() {
+		if d != nil {
+			d.end()
+		}
+	}()
 	err := r.fold(ctx, w.head)
 	if err == nil {
 		err = r.move(ctx, true)
+	}
+	if err == nil {
+		w.setUnclear(nil)
 	}
 	if err == nil {
 		err = w.tree.Sync() // or the next start makes it anew, for it would be behind
@@ -204,7 +223,6 @@ func (r *renewal) follow(ctx context.Context) error {
 
 // fold folds the pages up to a head, however long the log cannot be read.
 func (r *renewal) fold(ctx context.Context, to page.Head) error {
-	w := r.writer
 	for wait := 10 * time.Millisecond; r.chain.Head().Page < to.Page; wait = min(2*wait, 2*time.Second) {
 		err := r.foldOnce(ctx, to.Page)
 		if ctx.Err() != nil {
@@ -216,8 +234,7 @@ func (r *renewal) fold(ctx context.Context, to page.Head) error {
 		if !errors.Is(err, eventstore.ErrUnavailable) {
 			return err
 		}
-		w.Log.Warn("the states cannot be made anew at present", "error", err)
-		if err := pause(ctx, wait); err != nil {
+		if err := r.pause(ctx, wait, "the states cannot be made anew at present", err); err != nil {
 			return err
 		}
 	}
@@ -267,15 +284,19 @@ func (r *renewal) move(ctx context.Context, whole bool) error {
 		if err == nil {
 			return nil
 		}
-		w.Log.Warn("the new state file cannot be written; it will be tried again", "error", err)
-		if err := pause(ctx, wait); err != nil {
+		if err := r.pause(ctx, wait, "the new state file cannot be written; it will be tried again", err); err != nil {
 			return err
 		}
 	}
 }
 
-// pause waits for a while; errStopped where the context ends.
-func pause(ctx context.Context, d time.Duration) error {
+// pause tells why something is to be tried again, and waits for a while; errStopped where
+// the context ends.
+func (r *renewal) pause(ctx context.Context, d time.Duration, what string, why error) error {
+	r.writer.Log.Warn(what, "error", why)
+	if r.failed != nil {
+		r.failed(why)
+	}
 	select {
 	case <-time.After(d):
 		return nil

@@ -301,3 +301,45 @@ func TestAnotherWriterErases(t *testing.T) {
 		t.Errorf("the state has %+v, %+v", person, draft)
 	}
 }
+
+// While the new states cannot be brought to the log's end, for it cannot be read, nobody
+// waits for ever: commands are told so, and go on when it can.
+func TestTheLogIsAwayWhileStatesAreReplaced(t *testing.T) {
+	w := newWorld(t)
+	w.answerWithin = 100 * time.Millisecond
+	var away atomic.Bool
+	store := &reads{hooked: hooked{Store: w.store, append: w.store.Append}}
+	store.read = func(ctx context.Context, first, last uint64) iter.Seq2[eventstore.Page, error] {
+		if away.Load() {
+			return func(yield func(eventstore.Page, error) bool) {
+				yield(eventstore.Page{}, fmt.Errorf("%w: for a while", eventstore.ErrUnavailable))
+			}
+		}
+		return w.store.Read(ctx, first, last)
+	}
+	came, goOn := w.held("ready")
+	o := w.mustOpen("a", store)
+	w.begin(o)
+	w.do(o, old("bob")...)
+	done := w.erased(o, "bob")
+	<-came // the states are there, but for what comes now
+	w.do(o, given.Register("eve"))
+	away.Store(true)
+	goOn <- struct{}{}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	e := w.enter("x")
+	if _, err := o.Do(ctx, e); ctx.Err() != nil || refusalCode(err) != ledger.CodeLogBehind && !errors.Is(err, ledger.ErrOutcomeUnknown) {
+		t.Errorf("a command meanwhile: %v", err)
+	}
+	away.Store(false)
+	patiently(t, o, e)
+	if err := <-done; err != nil && !errors.Is(err, ledger.ErrOutcomeUnknown) {
+		t.Error(err)
+	}
+	o.close(t)
+	w.step = nil
+	if person, _ := w.customerState("a", "bob"); person.Profile != nil {
+		t.Errorf("the state has %+v", person)
+	}
+}

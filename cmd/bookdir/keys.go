@@ -138,22 +138,18 @@ func (i *Info) certify(dir string, ring *keyring.Ring) error {
 func newIdentity(ring *keyring.Ring) (ed25519.PrivateKey, error) {
 	seed, err := named(ring, identityKey)
 	if errors.Is(err, keyring.ErrUnknownKey) {
-		id, err := ring.New(keyring.Signing)
-		if err != nil {
-			return nil, err
+		var id keyring.KeyID
+		if id, err = ring.New(keyring.Signing); err == nil {
+			err = ring.SetNamed(identityKey, id)
 		}
-		if err := ring.SetNamed(identityKey, id); err != nil {
-			return nil, err
+		if err == nil {
+			seed, err = ring.Key(id)
 		}
-		seed, err = ring.Key(id)
-		if err != nil {
-			return nil, err
-		}
-		return ed25519.NewKeyFromSeed(seed), nil
 	}
 	if err != nil {
 		return nil, err
 	}
+	defer clear(seed)
 	return ed25519.NewKeyFromSeed(seed), nil
 }
 

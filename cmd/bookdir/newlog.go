@@ -50,8 +50,13 @@ func (n newLog) lay(ctx context.Context, dir string) (_ page.Head, err error) {
 		return page.Head{}, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	for ready := range openAhead(ctx, n.reader, n.verifier, last) {
+	ahead := openAhead(ctx, n.reader, n.verifier, last)
+	defer func() {
+		cancel()
+		for range ahead { // nobody reads any more when this returns
+		}
+	}()
+	for ready := range ahead {
 		if ready.err != nil {
 			return chain.Head(), ready.err
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/eventstore/archive"
 	"github.com/daybook-ledger/daybook/eventstore/head"
@@ -90,6 +91,10 @@ func (r Repair) Do(ctx context.Context, dir string) (done Repaired, err error) {
 	info, err := ReadInfo(dir)
 	if err != nil {
 		return done, err
+	}
+	if info.ReadOnly {
+		return done, domain.Refuse("read-only", "this copy of the book was restored to be read only, and is not repaired").
+			WithHint("restore it again, in a new folder")
 	}
 	ring, err := keyring.Open(ringPath(dir), r.Root, r.RingOptions...)
 	if err == nil { // the passphrase is the ring's
@@ -202,6 +207,11 @@ func (r Repair) remake(ctx context.Context, dir, fresh string, info Info) (done 
 			return done, err
 		}
 		remembered = head.Head{Epoch: done.Info.Epoch, Head: done.Head}
+	}
+	if !done.Begun { // else whoever has the former open takes this one for an older copy
+		if err := l.keys.Rotate(); err != nil {
+			return done, err
+		}
 	}
 	if err := errors.Join(closeLink(), lay(fresh, done.Info, remembered)); err != nil {
 		return done, err

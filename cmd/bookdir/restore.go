@@ -114,10 +114,12 @@ func (r Restore) Do(ctx context.Context, dir string) (_ Restored, err error) {
 // emptyAgain takes back what was made in a folder that was empty, and a folder that
 // was made.
 func emptyAgain(dir string, keep bool) error {
+	discarded := keyring.Discard(ringPath(dir)) // it has all keys of the book
 	if !keep {
-		return os.RemoveAll(dir)
+		return errors.Join(discarded, os.RemoveAll(dir))
 	}
 	entries, err := os.ReadDir(dir)
+	err = errors.Join(discarded, err)
 	for _, entry := range entries {
 		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, entry.Name())))
 	}

@@ -41,10 +41,10 @@ func (s *states) open() (*state.File, keyring.KeyID, error) {
 
 // renew begins a file under a new key beside the one that is open.
 func (s *states) renew() (ledger.Renewed, error) {
-	path := s.path + ".new"
-	if err := state.Remove(path); err != nil { // what a process left that died
+	if err := s.sweep(); err != nil {
 		return ledger.Renewed{}, err
 	}
+	path := s.path + newStates
 	id, err := s.ring.New(keyring.State)
 	if err != nil {
 		return ledger.Renewed{}, err
@@ -75,6 +75,9 @@ func (s *states) replace(by *state.File, from string, id keyring.KeyID) (*state.
 	if err != nil {
 		return nil, err
 	}
+	if err := by.Whole(); err != nil {
+		return nil, err
+	}
 	if err := errors.Join(by.Close(), s.close(), s.ring.Destroy(old), state.Remove(s.path)); err != nil {
 		return nil, err
 	}
@@ -88,10 +91,35 @@ func (s *states) replace(by *state.File, from string, id keyring.KeyID) (*state.
 	return file, err
 }
 
+// newStates is added to the path of the file that is to take the place of the one there.
+const newStates = ".new"
+
+// sweep removes a file that was to take the place of another, with its key, where a
+// process died before it did.
+func (s *states) sweep() error {
+	if err := state.Remove(s.path + newStates); err != nil {
+		return err
+	}
+	named, err := s.ring.Named(stateKey)
+	if err != nil {
+		return err
+	}
+	live, err := s.ring.IDs(keyring.State)
+	if err != nil {
+		return err
+	}
+	for _, id := range live {
+		if id != named {
+			err = errors.Join(err, s.ring.Destroy(id))
+		}
+	}
+	return err
+}
+
 // begin begins a file under a new key. The old one is removed before the new key
 // has its name: whatever stands at the path is under the key that is named.
 func (s *states) begin() (*state.File, keyring.KeyID, error) {
-	if err := state.Remove(s.path); err != nil {
+	if err := errors.Join(s.sweep(), state.Remove(s.path)); err != nil {
 		return nil, 0, err
 	}
 	id, err := s.ring.New(keyring.State)

@@ -203,7 +203,7 @@ func (a archivedLog) unaccounted(ctx context.Context, ids archive.Identities, op
 	secret := make([]byte, keyring.KeySize) // which nobody keeps
 	defer clear(secret)
 	_, _ = rand.Read(secret) // it never fails
-	ring, err := keyring.Restore(filepath.Join(scratch.Dir, "ring"), copied, keyring.Passphrase(secret))
+	ring, err := keyring.Restore(filepath.Join(scratch.Dir, "ring"), copied, keyring.Secret(secret))
 	if err != nil {
 		return nil, err
 	}

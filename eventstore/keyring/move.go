@@ -1,12 +1,14 @@
 package keyring
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // Duplicate makes a ring at to, where there is none, of the one at path: the same
@@ -40,25 +42,47 @@ func Alone(path string, do func() error) error {
 }
 
 // Supersede puts the ring at by in the place of the one at path, in one step, within
-// Alone. What is left of the former on the disk opens with no root key then.
+// Alone. What is left of the former on the disk opens with no root key then. Where by
+// was erased it was put in its place before, by a call that was cut short: it goes.
 func Supersede(path, by string) error {
+	if err := supersede(path, by); err != nil {
+		return fmt.Errorf("keyring: supersede %s: %w", path, err)
+	}
+	return nil
+}
+
+func supersede(path, by string) error {
 	content, err := os.ReadFile(by)
 	if err != nil {
-		return fmt.Errorf("keyring: supersede %s: %w", path, err)
+		return err
+	}
+	if len(content) >= headerSize && bytes.Equal(content[:headerSize], make([]byte, headerSize)) {
+		return Discard(by)
+	}
+	if _, err := decodeHeader(content); err != nil {
+		return err
 	}
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return fmt.Errorf("keyring: supersede %s: %w", path, err)
+		return err
 	}
 	former, err := os.OpenFile(real, os.O_RDWR, 0)
 	if err != nil {
-		return fmt.Errorf("keyring: supersede %s: %w", path, err)
+		return err
 	}
-	if err = place(real, content); err == nil {
+	moved := false
+	switch err = os.Rename(by, real); {
+	case err == nil:
+		moved = true
+		err = errors.Join(syncFolder(real, (*os.File).Sync), syncFolder(by, (*os.File).Sync))
+	case errors.Is(err, syscall.EXDEV): // path leads to another file system
+		err = place(real, content)
+	}
+	if err == nil {
 		err = erase(former)
 	}
-	if err = errors.Join(err, former.Close()); err != nil {
-		return fmt.Errorf("keyring: supersede %s: %w", path, err)
+	if err = errors.Join(err, former.Close()); err != nil || moved {
+		return errors.Join(err, dropUnfinished(by))
 	}
 	return Discard(by)
 }

@@ -355,6 +355,21 @@ func (f *File) checkpoint() {
 	}
 }
 
+// Whole moves all that was written from the write-ahead log to the file, which then can
+// be closed and moved by itself.
+func (f *File) Whole() error {
+	f.writing.Lock()
+	defer f.writing.Unlock()
+	err := f.seen(nil)
+	if err == nil {
+		_, _, err = f.writer.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE)
+	}
+	if err != nil {
+		return fmt.Errorf("state: %w", classify(err))
+	}
+	return nil
+}
+
 func (f *File) putRow(name, value []byte) error {
 	defer f.put.Reset()
 	if err := f.put.BindBlob(1, name); err != nil {
