@@ -178,9 +178,9 @@ func (r Repair) put(dir string) (done Repaired, err error) {
 		}
 		r.at(name)
 	}
-	if done.Begun { // what was verified may be lost
+	if done.Begun { // what was verified, or cosigned, may be lost
 		err := state.Remove(filepath.Join(dir, "verified.states"))
-		for _, name := range []string{"verified", "verified.streams"} {
+		for _, name := range []string{"verified", "verified.streams", "checkpoint", "cosigned"} {
 			if e := os.Remove(filepath.Join(dir, name)); !errors.Is(e, fs.ErrNotExist) {
 				err = errors.Join(err, e)
 			}

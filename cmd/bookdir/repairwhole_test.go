@@ -22,6 +22,8 @@ import (
 	"github.com/daybook-ledger/daybook/eventstore/jetstream"
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
 	"github.com/daybook-ledger/daybook/ledger"
+	"github.com/daybook-ledger/daybook/projections"
+	"github.com/daybook-ledger/daybook/projections/views"
 )
 
 // listing is every file of a folder, with a digest of what it holds.
@@ -433,5 +435,54 @@ func list(t *testing.T, b *Book) {
 	}
 	if err := errors.Join(v.CatchUp(t.Context()), v.Close()); err != nil {
 		t.Error(err)
+	}
+}
+
+// Lists that show what a repair gave up are made anew, though they are ahead of the log.
+func TestListsOfWhatWasGivenUp(t *testing.T) {
+	a := newArchived(t)
+	a.enter(t, true, "Ada", "Bob")
+	a.enter(t, false, "Cy", "Di", "Eve")
+	o := a.options
+	o.Views = InFolder
+	lists := func() (names []string, err error) {
+		t.Helper()
+		inBook(t, a.dir, o, func(b *Book) {
+			v, e := b.OpenViews(t.Context(), nil)
+			if e != nil {
+				t.Fatal(e)
+			}
+			defer v.Close()
+			if err = v.CatchUp(t.Context()); err != nil {
+				return
+			}
+			found, e := v.Customers(t.Context(), views.CustomerFilter{Sort: "registered"})
+			if err = e; err == nil {
+				for _, c := range found.Customers {
+					names = append(names, c.Name)
+				}
+			}
+		})
+		return names, err
+	}
+	if names, err := lists(); err != nil || len(names) != 5 {
+		t.Fatalf("%q, %v", names, err)
+	}
+	if err := os.RemoveAll(filepath.Join(a.dir, "store")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.repair(t, func(r *Repair) { r.AcceptLoss = new(uint64(3)) }); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := lists(); !errors.Is(err, projections.ErrRebuild) {
+		t.Errorf("lists that are ahead of the log: %q, %v", names, err)
+	}
+	inBook(t, a.dir, o, func(b *Book) {
+		if err := b.RebuildViews(t.Context(), views.Rebuild{}, nil); err != nil {
+			t.Error(err)
+		}
+	})
+	if names, err := lists(); err != nil || len(names) != 2 {
+		t.Errorf("made anew: %q, %v", names, err)
 	}
 }

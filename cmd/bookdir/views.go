@@ -62,15 +62,15 @@ func (v *Views) Close() error { return v.store.Close() }
 // after a receipt reads what was written.
 func (v *Views) CatchUp(ctx context.Context) error {
 	return v.book.retry(ctx, func() error {
-		durable, err := v.book.Head()
-		if err != nil {
-			return err
-		}
 		at, err := v.store.Cursor(ctx)
 		if err != nil {
 			return err
 		}
-		if at.Size == durable.Size && at.Page != 0 && at.Root != durable.Root {
+		durable, err := v.book.Head() // after that: the log is never behind its views
+		if err != nil {
+			return err
+		}
+		if at.Size > durable.Size || at.Size == durable.Size && at.Page != 0 && at.Root != durable.Root {
 			return fmt.Errorf("bookdir: at %d commits: %w", at.Size, projections.ErrRebuild)
 		}
 		if at.Size == 0 && durable.Size >= inBulk {

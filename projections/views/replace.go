@@ -2,6 +2,7 @@ package views
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -108,7 +109,11 @@ func (r Replacement) agree(ctx context.Context, next *projections.Runner) error 
 		if err != nil {
 			return ctx.Err()
 		}
-		if err := next.CatchUp(ctx, was.Cursor.Size); err != nil {
+		err = next.CatchUp(ctx, was.Cursor.Size)
+		if errors.Is(err, projections.ErrBehind) {
+			return nil // they are of another log, which was longer
+		}
+		if err != nil {
 			return err
 		}
 		is, err := r.Next.Attest(ctx)
