@@ -96,6 +96,8 @@ func (v *verification) judged(w *asked, seen uint64, err error) *transparency.Fa
 		f.Code, f.What = CodeWitnessAhead, fmt.Sprintf(
 			"the witness %s has cosigned size %d of another log, or of more than this one with size %d: it was set back or rewritten",
 			w.key.Name, seen, v.report.Size)
+	case errors.Is(err, errUnproven) && (!v.report.OK || len(v.report.Failures) > 0):
+		return nil // the log is not as it should be, which comes first
 	case errors.Is(err, errUnproven) && seen == 0:
 		f.Code, f.What = CodeWitnessUnproven, fmt.Sprintf("the witness %s could not be asked; %v", w.key.Name, err)
 	case errors.Is(err, errUnproven):

@@ -41,7 +41,7 @@ var ErrUnwritable = errors.New("bookdir: the book's folder cannot be written")
 
 // unwritable is the error of a log that cannot be opened for that.
 func unwritable(err error) error {
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+	if errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("%w: %w", ErrUnwritable, err)
 	}
 	return err

@@ -192,13 +192,13 @@ func (r Repair) remake(ctx context.Context, dir, fresh string, info Info) (done 
 	if whole && m.mended == 0 && !m.framed && !unopened {
 		return done, ErrSound
 	}
-	if done.Loss, err = r.loss(ctx, m, done.Head, remembered.Head); err != nil {
-		return done, err
-	}
 	if done.Head.Size == 0 {
 		return done, ErrNothingLeft
 	}
 	if err := used.held(l.keys, done.Head.Size); err != nil {
+		return done, err
+	}
+	if done.Loss, err = r.loss(ctx, m, done.Head, remembered.Head); err != nil {
 		return done, err
 	}
 	var open *book.OpenEpoch
