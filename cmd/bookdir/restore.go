@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sys/unix"
 
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/book"
@@ -82,21 +83,58 @@ type Restored struct {
 	Unaccounted []Unaccounted
 }
 
-// Do brings the book back in a folder that is empty or not there yet. After an
-// error the folder is as it was.
+// restoringName marks a folder in which a restore is under way: the file is locked while
+// it is.
+const restoringName = "restoring"
+
+// beginRestoring makes an empty folder the place of a restore, which a file in it tells
+// as long as it is there and open. What a restore left there that died goes first: it
+// has all keys of the book, and is none.
+func beginRestoring(dir string) (told *os.File, err error) {
+	marker := filepath.Join(dir, restoringName)
+	left, err := os.Open(marker)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("bookdir: %w", err)
+	}
+	if err == nil {
+		defer left.Close()
+		if err := unix.Flock(int(left.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+			return nil, fmt.Errorf("%w: a restore to %s is under way", ErrBusy, dir)
+		}
+		if err := emptyAgain(dir, true); err != nil {
+			return nil, err
+		}
+	}
+	if err := makeEmpty(dir); err != nil {
+		return nil, err
+	}
+	told, err = os.OpenFile(marker, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("bookdir: %w", err)
+	}
+	if err := unix.Flock(int(told.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: a restore to %s is under way", ErrBusy, dir), told.Close())
+	}
+	return told, syncDir(dir) // before there are keys
+}
+
+// Do brings the book back in a folder that is empty or not there yet, or has what a
+// restore left that was cut short. After an error the folder is empty, or not there.
 func (r Restore) Do(ctx context.Context, dir string) (_ Restored, err error) {
 	from, err := openArchive(ctx, r.From, r.Origin, r.Trust)
 	if err != nil {
 		return Restored{}, err
 	}
 	_, existed := os.Stat(dir)
-	if err := makeEmpty(dir); err != nil {
+	told, err := beginRestoring(dir)
+	if err != nil {
 		return Restored{}, err
 	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, emptyAgain(dir, existed == nil))
 		}
+		_ = told.Close() // nothing was written to it
 	}()
 	if !r.ReadOnly { // its first command would be refused when all is there
 		if err := room(dir)(); err != nil {
@@ -106,6 +144,9 @@ func (r Restore) Do(ctx context.Context, dir string) (_ Restored, err error) {
 	done, err := r.restore(ctx, dir, from)
 	if err != nil {
 		return Restored{}, err
+	}
+	if err := errors.Join(os.Remove(told.Name()), syncDir(dir)); err != nil { // or the next would remove the book
+		return Restored{}, fmt.Errorf("bookdir: %w", err)
 	}
 	// The book exists from here on.
 	return done, writeInfo(dir, done.Info)

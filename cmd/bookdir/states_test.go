@@ -64,34 +64,3 @@ func TestStatesOfTheDead(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-// A restore that fails leaves nothing on the disk that opens: what it had made of the
-// ring has all keys of the book.
-func TestARestoreThatFailsLeavesNoRing(t *testing.T) {
-	a := newArchived(t)
-	a.enter(t, true, "Ada", "Bob")
-	dir := filepath.Join(t.TempDir(), "restored")
-	var ring *os.File
-	_, err := Restore{
-		From: a.place, Identities: a.ids, Root: a.options.Root, Principal: "nobody", Clock: SystemClock(), Log: quiet(),
-		Progress: func(uint64, uint64) {
-			if ring == nil {
-				ring, _ = os.Open(filepath.Join(dir, "ring"))
-			}
-		},
-	}.Do(t.Context(), dir)
-	if err == nil || ring == nil {
-		t.Fatalf("%v, %v", ring, err)
-	}
-	defer ring.Close()
-	content := make([]byte, 1<<20)
-	n, _ := ring.ReadAt(content, 0) // as far as it goes
-	left := filepath.Join(t.TempDir(), "ring")
-	if err := os.WriteFile(left, content[:n], 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if r, err := keyring.Open(left, a.options.Root); err == nil {
-		t.Error("what is left of the ring opens")
-		r.Close()
-	}
-}
