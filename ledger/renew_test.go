@@ -328,6 +328,9 @@ func TestTheLogIsAwayWhileStatesAreReplaced(t *testing.T) {
 	goOn <- struct{}{}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
+	for o.Unsettled() == nil && ctx.Err() == nil {
+		time.Sleep(time.Millisecond) // until they are about to be replaced
+	}
 	e := w.enter("x")
 	if _, err := o.Do(ctx, e); ctx.Err() != nil || refusalCode(err) != ledger.CodeLogBehind && !errors.Is(err, ledger.ErrOutcomeUnknown) {
 		t.Errorf("a command meanwhile: %v", err)
