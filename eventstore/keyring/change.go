@@ -186,6 +186,9 @@ func (r *Ring) scan(visit func(KeyID, *slot) error) error {
 			return fmt.Errorf("read slot %d: %w", id, err)
 		}
 		s, err := r.keys.openSlot(b[:], r.head, id)
+		if err != nil && unwritten(b[:], r.head, id) {
+			s, err = &slot{state: destroyed}, nil
+		}
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package keyring
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -37,6 +38,13 @@ func slotOffset(id KeyID) int64 { return headerSize + int64(id-1)*slotSize }
 // incomplete one at the end is what a crash left of an append that never
 // returned: it is not there.
 func slotsIn(size int64) int64 { return max(0, size-headerSize) / slotSize }
+
+// unwritten reports whether a slot is what a power cut left of an append that never
+// returned, of which only the file's new length had come to the disk: nobody has its id.
+// The next rewrite of the ring makes it one that is destroyed.
+func unwritten(b []byte, h *header, id KeyID) bool {
+	return uint32(id) > h.slots && bytes.Equal(b, make([]byte, slotSize))
+}
 
 // slotContext is the additional data: a slot copied to another place, ring or
 // epoch, or given another kind or state, does not open.
