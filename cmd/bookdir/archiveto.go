@@ -5,11 +5,70 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/daybook-ledger/daybook/eventstore/archive"
+	"github.com/daybook-ledger/daybook/eventstore/page"
 )
+
+// Archive is where a book's archive is, who can read it, and how far it reaches.
+type Archive struct {
+	// To names the place, as archive.Open reads it.
+	To string `json:"to"`
+	// Recipients are those of age.
+	Recipients []string `json:"recipients"`
+	// Every is how often an open book writes to it, in nanoseconds; 0 for never.
+	Every time.Duration `json:"every,omitempty"`
+	// Required says that no receipt is given before it has what the receipt is for.
+	Required bool `json:"required,omitempty"`
+
+	// Origin is the log whose pages were archived, up to the head.
+	Origin string    `json:"origin,omitempty"`
+	Page   uint64    `json:"page"`
+	Size   uint64    `json:"size"`
+	Root   tlog.Hash `json:"root"`
+	// At is when everything that was acknowledged by then was archived.
+	At time.Time `json:"at,omitzero"`
+	// Written are the digests of what was replaced last.
+	Written []byte `json:"written,omitempty"`
+	// Before are the recipients of other places that the log was archived in.
+	Before map[string][]string `json:"before,omitempty"`
+}
+
+func (a Archive) head() page.Head { return page.Head{Page: a.Page, Size: a.Size, Root: a.Root} }
+
+func archivePath(dir string) string { return filepath.Join(dir, "archive.json") }
+
+// ReadArchive reads where a book's archive is. ErrNoArchive.
+func ReadArchive(dir string) (Archive, error) {
+	data, err := os.ReadFile(archivePath(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Archive{}, ErrNoArchive
+	}
+	if err != nil {
+		return Archive{}, fmt.Errorf("bookdir: %w", err)
+	}
+	var a Archive
+	if err := json.Unmarshal(data, &a); err != nil {
+		return Archive{}, fmt.Errorf("bookdir: %s: %w", archivePath(dir), err)
+	}
+	return a, nil
+}
+
+func (a Archive) write(dir string) error {
+	data, err := json.MarshalIndent(a, "", "  ")
+	if err != nil {
+		return fmt.Errorf("bookdir: %w", err)
+	}
+	return writeDurably(archivePath(dir), append(data, '\n'), 0o600)
+}
 
 // ArchiveTo says where the book's archive is to be, for whom and when it is written;
 // how far it reaches is not looked at. Another place is tried first, which writes to it

@@ -7,14 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
-
-	"golang.org/x/mod/sumdb/tlog"
-	"golang.org/x/sys/unix"
 
 	"github.com/daybook-ledger/daybook/eventstore"
 	"github.com/daybook-ledger/daybook/eventstore/archive"
@@ -37,58 +31,6 @@ var (
 	// ErrUnproved means that no checkpoint that counts is over all of an archived log.
 	ErrUnproved = errors.New("bookdir: no checkpoint in the archive that still counts is over all of it")
 )
-
-// Archive is where a book's archive is, who can read it, and how far it reaches.
-type Archive struct {
-	// To names the place, as archive.Open reads it.
-	To string `json:"to"`
-	// Recipients are those of age.
-	Recipients []string `json:"recipients"`
-	// Every is how often an open book writes to it, in nanoseconds; 0 for never.
-	Every time.Duration `json:"every,omitempty"`
-	// Required says that no receipt is given before it has what the receipt is for.
-	Required bool `json:"required,omitempty"`
-
-	// Origin is the log whose pages were archived, up to the head.
-	Origin string    `json:"origin,omitempty"`
-	Page   uint64    `json:"page"`
-	Size   uint64    `json:"size"`
-	Root   tlog.Hash `json:"root"`
-	// At is when everything that was acknowledged by then was archived.
-	At time.Time `json:"at,omitzero"`
-	// Written are the digests of what was replaced last.
-	Written []byte `json:"written,omitempty"`
-	// Before are the recipients of other places that the log was archived in.
-	Before map[string][]string `json:"before,omitempty"`
-}
-
-func (a Archive) head() page.Head { return page.Head{Page: a.Page, Size: a.Size, Root: a.Root} }
-
-func archivePath(dir string) string { return filepath.Join(dir, "archive.json") }
-
-// ReadArchive reads where a book's archive is. ErrNoArchive.
-func ReadArchive(dir string) (Archive, error) {
-	data, err := os.ReadFile(archivePath(dir))
-	if errors.Is(err, fs.ErrNotExist) {
-		return Archive{}, ErrNoArchive
-	}
-	if err != nil {
-		return Archive{}, fmt.Errorf("bookdir: %w", err)
-	}
-	var a Archive
-	if err := json.Unmarshal(data, &a); err != nil {
-		return Archive{}, fmt.Errorf("bookdir: %s: %w", archivePath(dir), err)
-	}
-	return a, nil
-}
-
-func (a Archive) write(dir string) error {
-	data, err := json.MarshalIndent(a, "", "  ")
-	if err != nil {
-		return fmt.Errorf("bookdir: %w", err)
-	}
-	return writeDurably(archivePath(dir), append(data, '\n'), 0o600)
-}
 
 // archivedBook is what an archive says in clear of the book.
 type archivedBook struct {
@@ -450,39 +392,6 @@ func (r *backup) provesAnew(ctx context.Context, to page.Head) (string, error) {
 	}
 	checkpoint, err := l.signs.Checkpoint(to)
 	return string(checkpoint), err
-}
-
-// lockArchive lets one backup at a time write: an older copy of the ring must not
-// take the place of a newer one. Another may take long, or stand still with its disk.
-func lockArchive(ctx context.Context, dir string) (unlock func(), err error) {
-	return lockFile(ctx, archivePath(dir)+".lock")
-}
-
-// lockSettings lets one at a time change archive.json. Nobody keeps it for longer than
-// that takes, so that it needs no context.
-func lockSettings(dir string) (unlock func(), err error) {
-	return lockFile(context.Background(), archivePath(dir)+".change")
-}
-
-func lockFile(ctx context.Context, path string) (unlock func(), err error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("bookdir: %w", err)
-	}
-	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return func() { _ = f.Close() }, nil
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
-			return nil, errors.Join(fmt.Errorf("bookdir: lock the archive: %w", err), f.Close())
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return nil, errors.Join(fmt.Errorf("bookdir: another process writes to the archive: %w", context.Cause(ctx)), f.Close())
-		}
-	}
 }
 
 // backups writes to the archive on its schedule while the book is held.

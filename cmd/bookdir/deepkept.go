@@ -187,7 +187,7 @@ func lockDeep(dir string) (unlock func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("bookdir: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := flock(f); err != nil {
 		return nil, f.Close()
 	}
 	return func() { _ = f.Close() }, nil

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/sys/unix"
 
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/book"
@@ -98,7 +97,7 @@ func beginRestoring(dir string) (told *os.File, err error) {
 	}
 	if err == nil {
 		defer left.Close()
-		if err := unix.Flock(int(left.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		if err := flock(left); err != nil {
 			return nil, fmt.Errorf("%w: a restore to %s is under way", ErrBusy, dir)
 		}
 		if err := emptyAgain(dir, true); err != nil {
@@ -112,7 +111,7 @@ func beginRestoring(dir string) (told *os.File, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("bookdir: %w", err)
 	}
-	if err := unix.Flock(int(told.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := flock(told); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: a restore to %s is under way", ErrBusy, dir), told.Close())
 	}
 	return told, syncDir(dir) // before there are keys

@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Scratch is a folder for what a process makes beside a book and removes again. What
@@ -39,7 +37,7 @@ func NewScratch(in string) (*Scratch, error) {
 	}
 	f, err := os.OpenFile(filepath.Join(dir, scratchLock), os.O_CREATE|os.O_RDWR, 0o600)
 	if err == nil {
-		if err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		if err = flock(f); err != nil {
 			err = errors.Join(err, f.Close())
 		}
 	}
@@ -70,7 +68,7 @@ func sweepScratches(in string) {
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			continue
 		}
-		if err == nil && unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil || errors.Is(err, os.ErrNotExist) {
+		if err == nil && flock(f) == nil || errors.Is(err, os.ErrNotExist) {
 			_ = os.RemoveAll(dir)
 		}
 		if err == nil {
