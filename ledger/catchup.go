@@ -272,11 +272,10 @@ func (w *Writer) foldCommits(ctx context.Context, p commit.Page) ([]write, error
 	}
 	writes := make([]write, 0, len(p.Commits)+1)
 	for _, c := range p.Commits {
-		updates, err := foldCommit(w.over, c)
+		updates, err := w.over.fold(c)
 		if err != nil {
 			return nil, err
 		}
-		w.over.acknowledged(c.Position, updates)
 		w.uses(c)
 		writes = append(writes, write{updates: updates})
 	}

@@ -195,7 +195,16 @@ func (f *folder) updates() []update {
 	return updates
 }
 
-// foldCommit folds a commit that was read from the log.
+// fold folds a commit that was read from the log, and so is durable.
+func (o *overlay) fold(c commit.Commit) ([]update, error) {
+	updates, err := foldCommit(o, c)
+	if err == nil {
+		o.acknowledged(c.Position, updates)
+	}
+	return updates, err
+}
+
+// foldCommit gives the rows that a commit which was read from the log changes.
 func foldCommit(o *overlay, c commit.Commit) ([]update, error) {
 	f := newFolder(o)
 	for _, e := range c.Events {

@@ -250,11 +250,9 @@ func (r *renewal) foldOnce(ctx context.Context, last uint64) error {
 			return err
 		}
 		for _, c := range p.Commits {
-			updates, err := foldCommit(r.over, c)
-			if err != nil {
+			if _, err := r.over.fold(c); err != nil {
 				return err
 			}
-			r.over.acknowledged(c.Position, updates)
 			r.recorded = c.Recorded
 		}
 		if r.over.waiting() >= maxUnwritten/2 {

@@ -2,7 +2,6 @@ package bookdir
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
@@ -96,10 +95,9 @@ func (b *Book) try(ctx context.Context, o DrillOptions, place archive.Place, wan
 	}
 	defer func() { err = errors.Join(err, scratch.Remove()) }()
 	// What is brought back has all keys of the book: what opens them is not written.
-	secret := make([]byte, keyring.KeySize)
-	defer clear(secret)
-	_, _ = rand.Read(secret) // it never fails
-	dir, root := filepath.Join(scratch.Dir, "book"), keyring.Secret(secret)
+	root, forget := keyring.Transient()
+	defer forget()
+	dir := filepath.Join(scratch.Dir, "book")
 	restored, err := Restore{
 		From: place, Origin: b.Info.Origin, Identities: o.Identities, Root: root, RingOptions: b.options.RingOptions,
 		UntilSize: want.Cursor.Size, ReadOnly: true, Clock: b.options.Clock, Log: b.options.Log, Progress: o.Progress,

@@ -2,7 +2,6 @@ package bookdir
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -200,10 +199,9 @@ func (a archivedLog) unaccounted(ctx context.Context, ids archive.Identities, op
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, scratch.Remove()) }()
-	secret := make([]byte, keyring.KeySize) // which nobody keeps
-	defer clear(secret)
-	_, _ = rand.Read(secret) // it never fails
-	ring, err := keyring.Restore(filepath.Join(scratch.Dir, "ring"), copied, keyring.Secret(secret))
+	root, forget := keyring.Transient()
+	defer forget()
+	ring, err := keyring.Restore(filepath.Join(scratch.Dir, "ring"), copied, root)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package keyring
 import (
 	"bytes"
 	"crypto/hkdf"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -128,6 +129,14 @@ func (r keyFileRoot) rootKey(salt []byte, p Params) ([]byte, error) {
 // a file: for a ring that lasts no longer than whoever has them. They must not change
 // while the Root is in use; whoever made them wipes them.
 func Secret(secret []byte) Root { return secretRoot{secret} }
+
+// Transient is a Secret that nobody keeps, until forget wipes it: what it locks opens
+// for nobody after that.
+func Transient() (root Root, forget func()) {
+	secret := make([]byte, KeySize)
+	_, _ = rand.Read(secret) // it never fails
+	return Secret(secret), func() { clear(secret) }
+}
 
 type secretRoot struct{ secret []byte }
 
