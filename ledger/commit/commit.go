@@ -78,4 +78,15 @@ type Event struct {
 	Revision uint64
 	// Event is what happened.
 	Event domain.Event
+	// Stored is the event as the log has it. Only that of an opened commit is set.
+	Stored Stored
+}
+
+// Stored is an event as package codec encoded it.
+type Stored struct {
+	// Schema is the version of its form.
+	Schema uint
+	// Facts and Personal are its parts: Personal is nil where there is none or it was
+	// erased.
+	Facts, Personal []byte
 }

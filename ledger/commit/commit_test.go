@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
+	"github.com/daybook-ledger/daybook/domain/codec"
 	"github.com/daybook-ledger/daybook/domain/customer"
 	"github.com/daybook-ledger/daybook/domain/erasure"
 	"github.com/daybook-ledger/daybook/domain/invoice"
@@ -104,6 +105,13 @@ func TestACommitComesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Digest, c.Entry, c.Sections = command.Digest, page.EntryHash(stored), got.Sections
+	for i, e := range c.Events {
+		facts, personal, schema, err := codec.EncodeEvent(e.Event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Events[i].Stored = Stored{schema, facts, personal}
+	}
 	if !reflect.DeepEqual(got, c) {
 		t.Errorf("got  %+v\nwant %+v", got, c)
 	}

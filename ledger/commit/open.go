@@ -183,7 +183,9 @@ func (held *contents) event(i int, e seal.Event) (Event, error) {
 		return Event{}, err
 	}
 	stream, err := domain.ParseStreamID(e.Stream.Kind + "-" + e.Stream.ID.String())
-	return Event{Stream: stream, Revision: e.Revision, Event: event}, err
+	return Event{
+		Stream: stream, Revision: e.Revision, Event: event, Stored: Stored{uint(e.Schema), held.facts.Events[i], personal.bytes},
+	}, err
 }
 
 // OpenPage opens the commits of a page that a page.Chain has accepted, on all

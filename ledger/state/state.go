@@ -16,6 +16,7 @@ package state
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/hmac"
@@ -279,9 +280,14 @@ func (f *File) Write(rows []Row) (err error) {
 	for i, row := range rows {
 		named[i] = Row{f.name(row.Key), row.Value}
 	}
-	slices.SortStableFunc(named, func(a, b Row) int { return bytes.Compare(a.Key, b.Key) })
+	order := make([]int, len(named)) // which is quicker to sort than the rows, stably
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(i, j int) int { return cmp.Or(bytes.Compare(named[i].Key, named[j].Key), cmp.Compare(i, j)) })
 	var buffer []byte
-	for _, row := range named {
+	for _, i := range order {
+		row := named[i]
 		if f.sum != nil {
 			if err := f.sumRow(row.Key); err != nil {
 				return fmt.Errorf("state: write: %w", classify(err))

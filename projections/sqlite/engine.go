@@ -5,9 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/ncruces/go-sqlite3/driver"
 
 	"github.com/daybook-ledger/daybook/projections/views"
 )
@@ -18,6 +19,7 @@ type engine struct {
 
 	writing  sync.Mutex // held by the one transaction that writes
 	prepared map[string]*sql.Stmt
+	inserts  inserts
 }
 
 func newEngine(f *file) *engine {
@@ -33,7 +35,20 @@ func (e *engine) close() error {
 		errs = append(errs, s.Close())
 	}
 	clear(e.prepared)
-	return errors.Join(errs...)
+	return errors.Join(append(errs, e.release())...)
+}
+
+// release releases the statements that put rows, once their connection is free.
+func (e *engine) release() error {
+	if e.inserts.conn == nil {
+		return nil
+	}
+	conn, err := e.file.write.Conn(context.Background())
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Raw(func(c any) error { return e.inserts.close(c.(driver.Conn).Raw()) })
 }
 
 // Read implements views.Reader.
@@ -50,16 +65,24 @@ func (e *engine) Read(ctx context.Context, f func(views.Tx) error) error {
 func (e *engine) Write(ctx context.Context, f func(views.Writer) error) error {
 	e.writing.Lock()
 	defer e.writing.Unlock()
-	tx, err := e.begin(ctx)
+	conn, err := e.file.write.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() // after the transaction's end it is given back
+	tx, err := immediate(ctx, conn)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
-	w := &writer{tx: tx, prepared: e.prepared, here: map[string]*sql.Stmt{}}
+	w := &writer{tx: tx, conn: conn, prepared: e.prepared, inserts: &e.inserts, here: map[string]*sql.Stmt{}}
 	if err := f(w); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
+		return err
+	}
+	if err := conn.Close(); err != nil { // there is no other to prepare on
 		return err
 	}
 	for _, query := range w.wanted {
@@ -72,10 +95,13 @@ func (e *engine) Write(ctx context.Context, f func(views.Writer) error) error {
 	return nil
 }
 
-// begin begins a transaction that writes. The driver begins a serializable one
+// immediate begins a transaction that writes. The driver begins a serializable one
 // as immediate: it takes the lock to write before anything is read.
-func (e *engine) begin(ctx context.Context) (*sql.Tx, error) {
-	return e.file.write.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelSerializable})
+func immediate(ctx context.Context, on interface {
+	BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error)
+},
+) (*sql.Tx, error) {
+	return on.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelSerializable})
 }
 
 // migrate brings the schema up to date, beside other processes that do the same.
@@ -89,7 +115,7 @@ func (e *engine) migrate(ctx context.Context, bulk bool) error {
 
 // define runs f in a transaction that defines tables.
 func (e *engine) define(ctx context.Context, f func(views.Definer) error) error {
-	tx, err := e.begin(ctx)
+	tx, err := immediate(ctx, e.file.write)
 	if err != nil {
 		return err
 	}
@@ -129,6 +155,8 @@ func (p plain) ExecContext(ctx context.Context, statement string, args ...any) e
 // all transactions.
 type writer struct {
 	tx       *sql.Tx
+	conn     *sql.Conn            // the transaction's
+	inserts  *inserts             // of the connection
 	prepared map[string]*sql.Stmt // of the database
 	here     map[string]*sql.Stmt // of this transaction
 	wanted   []string             // prepared here alone; next time of the database
@@ -186,46 +214,14 @@ func (w *writer) ExecContext(ctx context.Context, query string, args ...any) err
 	return err
 }
 
-// together is how many rows one statement carries where there are as many.
-const together = 16
-
 // Put implements views.Writer.
 func (w *writer) Put(ctx context.Context, t views.Table, flat []any, update bool) error {
-	for len(flat) > 0 {
-		n := min(len(flat)/len(t.Columns), together)
-		if n < together {
-			n = 1 // only two forms of each statement
-		}
-		if err := w.ExecContext(ctx, statement(t, n, update), flat[:n*len(t.Columns)]...); err != nil {
-			return fmt.Errorf("%s: %w", t.Name, err)
-		}
-		flat = flat[n*len(t.Columns):]
+	err := ctx.Err()
+	if err == nil && len(flat) > 0 {
+		err = w.conn.Raw(func(c any) error { return w.inserts.put(c.(driver.Conn).Raw(), t, flat, update) })
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", t.Name, err)
 	}
 	return nil
-}
-
-// statement gives the SQL that writes n rows.
-func statement(t views.Table, n int, update bool) string {
-	var b strings.Builder
-	b.WriteString(t.Insert())
-	b.WriteString(" VALUES ")
-	for row := range n {
-		for column := range t.Columns {
-			switch {
-			case column > 0:
-				b.WriteString(", ")
-			case row > 0:
-				b.WriteString(", (")
-			default:
-				b.WriteString("(")
-			}
-			b.WriteString("$")
-			b.WriteString(strconv.Itoa(row*len(t.Columns) + column + 1))
-		}
-		b.WriteString(")")
-	}
-	if update {
-		b.WriteString(t.Update())
-	}
-	return b.String()
 }

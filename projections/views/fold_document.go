@@ -4,7 +4,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-ledger/daybook/domain"
-	"github.com/daybook-ledger/daybook/domain/codec"
 	"github.com/daybook-ledger/daybook/domain/credit"
 	"github.com/daybook-ledger/daybook/domain/customer"
 	"github.com/daybook-ledger/daybook/domain/invoice"
@@ -29,17 +28,13 @@ func (b *batch) begun(p place) (*document, error) {
 }
 
 // keep keeps the event that says what the document says.
-func (b *batch) keep(d *document, p place) error {
-	facts, personal, version, err := codec.EncodeEvent(p.event.Event)
-	if err != nil {
-		return err
+func (b *batch) keep(d *document, p place) {
+	stored := p.event.Stored
+	var personal any // NULL where there is nothing personal, or no longer
+	if stored.Personal != nil {
+		personal = stored.Personal
 	}
-	var sealed any // NULL where there is nothing personal, or no longer
-	if personal != nil {
-		sealed = personal
-	}
-	b.contents[d.seq] = []any{d.seq, p.event.Event.EventType(), int64(version), facts, p.section(), sealed}
-	return nil
+	b.contents[d.seq] = []any{d.seq, p.event.Event.EventType(), int64(stored.Schema), stored.Facts, p.section(), personal}
 }
 
 // amounts sets a document's amounts.
@@ -61,7 +56,8 @@ func (b *batch) foldDraft(p place, content *invoice.Content, net, tax, gross, du
 	d.customer, d.name = content.Customer, who.name()
 	d.reference, d.due, d.deposit = content.Reference, content.DueDate, content.Deposit
 	d.amounts(content.Currency, net, tax, gross, due)
-	return b.keep(d, p)
+	b.keep(d, p)
+	return nil
 }
 
 func (b *batch) foldInvoice(p place, e *invoice.Issued) error {
@@ -85,7 +81,8 @@ func (b *batch) foldInvoice(p place, e *invoice.Issued) error {
 	if err := b.dated(d); err != nil {
 		return err
 	}
-	return b.keep(d, p)
+	b.keep(d, p)
+	return nil
 }
 
 func (b *batch) foldCredit(p place, e *credit.Issued) error {
@@ -107,7 +104,8 @@ func (b *batch) foldCredit(p place, e *credit.Issued) error {
 	if err := b.dated(d); err != nil {
 		return err
 	}
-	return b.keep(d, p)
+	b.keep(d, p)
+	return nil
 }
 
 func buyerName(buyer *customer.Profile) string {

@@ -58,7 +58,8 @@ func (b *batch) foldPayment(p place, e *payment.Received) error {
 	if err := b.dated(d); err != nil {
 		return err
 	}
-	return b.keep(d, p)
+	b.keep(d, p)
+	return nil
 }
 
 // foldReversal makes what is to be paid back due; posting it opens it.

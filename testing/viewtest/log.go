@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/daybook-ledger/daybook/domain"
+	"github.com/daybook-ledger/daybook/domain/codec"
 	"github.com/daybook-ledger/daybook/domain/rules"
 	"github.com/daybook-ledger/daybook/ledger/commit"
 	"github.com/daybook-ledger/daybook/projections"
@@ -66,7 +67,14 @@ func (l *Log) AddPage(commits ...given.Commit) {
 				}
 				c.Sections[personal.Subject()] = sha256.Sum256(fmt.Appendf(nil, "section of %s in %d", personal.Subject(), c.Position))
 			}
-			c.Events = append(c.Events, commit.Event{Stream: change.Stream, Revision: l.revisions[change.Stream], Event: change.Event})
+			facts, part, schema, err := codec.EncodeEvent(change.Event)
+			if err != nil {
+				panic(err) // it was decided
+			}
+			c.Events = append(c.Events, commit.Event{
+				Stream: change.Stream, Revision: l.revisions[change.Stream], Event: change.Event,
+				Stored: commit.Stored{Schema: schema, Facts: facts, Personal: part},
+			})
 		}
 		page.Commits = append(page.Commits, c)
 		page.Cursor.Root = sha256.Sum256(binary.BigEndian.AppendUint64(page.Cursor.Root[:], page.Cursor.Size))
