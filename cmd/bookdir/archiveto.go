@@ -28,6 +28,9 @@ type Archive struct {
 	Every time.Duration `json:"every,omitempty"`
 	// Required says that no receipt is given before it has what the receipt is for.
 	Required bool `json:"required,omitempty"`
+	// DrillIdentity is the path of the file whose identity opened the archive when a
+	// restore was last tried and succeeded; what is in the file is never kept.
+	DrillIdentity string `json:"drill_identity,omitempty"`
 
 	// Origin is the log whose pages were archived, up to the head.
 	Origin string    `json:"origin,omitempty"`
@@ -97,7 +100,10 @@ func (b *Book) ArchiveTo(ctx context.Context, next Archive) error {
 	if was.To == next.To && holds {
 		return fmt.Errorf("%w: %s", ErrRecipientsChanged, next.To)
 	}
-	next = Archive{To: next.To, Recipients: next.Recipients, Every: next.Every, Required: next.Required}
+	next = Archive{
+		To: next.To, Recipients: next.Recipients, Every: next.Every, Required: next.Required,
+		DrillIdentity: was.DrillIdentity, // whoever keeps it chose the recipients, too
+	}
 	if was.Origin == l.info.Origin {
 		next.Before = maps.Clone(was.Before)
 	}
@@ -180,9 +186,20 @@ func sameRecipients(a, b []string) bool {
 	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
-// RequireArchive says whether receipts wait for the archive from now on. It waits for
-// no backup: the archive may be what stands still.
+// RequireArchive says whether receipts wait for the archive from now on.
 func (b *Book) RequireArchive(required bool) error {
+	return b.settle(func(a *Archive) { a.Required = required })
+}
+
+// RememberDrillIdentity says which file a drill opens the archive with from now on,
+// where none is named. The path is an absolute one.
+func (b *Book) RememberDrillIdentity(path string) error {
+	return b.settle(func(a *Archive) { a.DrillIdentity = path })
+}
+
+// settle changes what is said of the archive. It waits for no backup: the archive may
+// be what stands still.
+func (b *Book) settle(change func(*Archive)) error {
 	unlock, err := lockSettings(b.Dir)
 	if err != nil {
 		return err
@@ -192,6 +209,6 @@ func (b *Book) RequireArchive(required bool) error {
 	if err != nil {
 		return err
 	}
-	a.Required = required
+	change(&a)
 	return a.write(b.Dir)
 }

@@ -203,7 +203,7 @@ func (r *backup) keep() error {
 	if now.To != r.archive.To {
 		return fmt.Errorf("%w: to %s", ErrArchiveMoved, now.To)
 	}
-	r.archive.Every, r.archive.Required = now.Every, now.Required
+	r.archive.Every, r.archive.Required, r.archive.DrillIdentity = now.Every, now.Required, now.DrillIdentity
 	return r.archive.write(r.link.dir)
 }
 

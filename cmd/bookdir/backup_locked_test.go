@@ -100,12 +100,12 @@ func TestSettingsThatChangeDuringABackup(t *testing.T) {
 		}
 		err = b.current().locked(t.Context(), func(r *backup) error {
 			now.Every = time.Hour
-			if err := errors.Join(b.ArchiveTo(t.Context(), now), b.RequireArchive(true)); err != nil {
+			if err := errors.Join(b.ArchiveTo(t.Context(), now), b.RequireArchive(true), b.RememberDrillIdentity("/safe/drill")); err != nil {
 				t.Fatal(err)
 			}
 			return r.keep()
 		})
-		if kept, e := ReadArchive(a.dir); err != nil || e != nil || kept.Every != time.Hour || !kept.Required || kept.Size != now.Size {
+		if kept, e := ReadArchive(a.dir); err != nil || e != nil || kept.Every != time.Hour || !kept.Required || kept.DrillIdentity != "/safe/drill" || kept.Size != now.Size {
 			t.Errorf("kept %+v, %v, %v", kept, err, e)
 		}
 		now.To = filepath.Join(t.TempDir(), "another")
