@@ -166,7 +166,7 @@ func (f *archiveFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.from, "from", "", "the `PLACE` of the archive: a folder, or s3://…")
 	flags.StringVar(&f.origin, "origin", "", "the `ORIGIN` of the log, where the archive has several")
 	flags.StringVar(&f.identity, "identity", "", "a `FILE` with an age identity of one of the recipients")
-	flags.StringArrayVar(&f.expect, "expect", nil, "a `FILE` with a checkpoint that the log must have; may be repeated")
+	flags.StringArrayVar(&f.expect, "expect", nil, "a `FILE` with a checkpoint that the log must have, or with a receipt; may be repeated")
 	flags.StringVar(&f.trust, "trust", "", "a `FILE` with the list of keys to trust (else the archive's own)")
 	for _, name := range []string{"from", "identity"} {
 		if err := cmd.MarkFlagRequired(name); err != nil {

@@ -91,7 +91,7 @@ and nothing was erased since; what that keeps is sealed.`,
 	}
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.receipts, "receipt", nil, "a receipt's `FILE`; may be repeated")
-	flags.StringArrayVar(&f.expect, "expect", nil, "a `FILE` with a checkpoint that the log must have; may be repeated")
+	flags.StringArrayVar(&f.expect, "expect", nil, "a `FILE` with a checkpoint that the log must have, or with a receipt; may be repeated")
 	flags.StringVar(&f.trust, "trust", "", "a `FILE` with the list of keys to trust (else the book's own)")
 	flags.BoolVar(&f.offline, "offline", false, "do not ask the witnesses")
 	flags.BoolVar(&f.resume, "resume", false, "go on from where the last check came to")
@@ -162,11 +162,20 @@ func readKeyList(path string) (transparency.KeyList, error) {
 	return list, nil
 }
 
+// readCheckpoints reads files that hold a checkpoint each, or a receipt, which ends with
+// one.
 func readCheckpoints(paths []string) (given []bookdir.Checkpoint, err error) {
 	for _, path := range paths {
-		text, err := readFile(path, page.MaxCheckpoint)
+		text, err := readFile(path, transparency.MaxReceipt)
 		if err != nil {
 			return nil, fmt.Errorf("the checkpoint: %w", err)
+		}
+		if transparency.IsReceipt(text) {
+			r, err := transparency.ParseReceipt(text)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", path, err)
+			}
+			text = r.Checkpoint
 		}
 		given = append(given, bookdir.Checkpoint{File: path, Signed: text})
 	}

@@ -113,6 +113,9 @@ func (r Receipt) Marshal() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// IsReceipt reports whether a text begins as receipts do, and so is no checkpoint.
+func IsReceipt(text []byte) bool { return bytes.HasPrefix(text, []byte(receiptMagic+"\n")) }
+
 // ParseReceipt reads the form that Marshal gives, and only that: marshalling the
 // result gives the same bytes. It checks nothing else; see Verify.
 func ParseReceipt(text []byte) (Receipt, error) {
