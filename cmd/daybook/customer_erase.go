@@ -14,6 +14,7 @@ import (
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/customer"
 	"github.com/daybook-ledger/daybook/domain/erasure"
+	"github.com/daybook-ledger/daybook/projections"
 )
 
 // customerErased is the answer of an erasure.
@@ -49,8 +50,8 @@ a document. docs/THREATS.md lists it.`,
 		Example: `  daybook customer erase ext:C-1001 --reason 'asked on 3 March'
   daybook customer erase "Ada Lovelace" --contact --reason 'moved away'`,
 		Args: cobra.ExactArgs(1),
-		RunE: a.withBook(func(ctx context.Context, s *session, _ *cobra.Command, args []string) error {
-			who, err := s.customer(ctx, args[0])
+		RunE: a.withBook(func(ctx context.Context, s *session, cmd *cobra.Command, args []string) error {
+			who, err := s.toErase(ctx, args[0], cmd.Flags().Changed("command-id"))
 			if err != nil {
 				return err
 			}
@@ -58,18 +59,36 @@ a document. docs/THREATS.md lists it.`,
 			if contact {
 				scope = customer.Contact
 			}
-			done, err := s.enter(ctx, &erasure.Erase{Customer: who.ID, Scope: scope, Reason: reason}, nil)
+			done, err := s.enter(ctx, &erasure.Erase{Customer: who, Scope: scope, Reason: reason}, nil)
 			if err != nil {
 				return err
 			}
-			answer := customerErased{ID: who.ID, Scope: scope, change: done}
-			if answer.Kept, err = s.forget(ctx, who.ID, done.Position, scope); err != nil {
+			answer := customerErased{ID: who, Scope: scope, change: done}
+			if answer.Kept, err = s.forget(ctx, who, done.Position, scope); err != nil {
 				return err
 			}
 			answer.Archived = s.eraseArchived(ctx)
 			return a.answer(answer, func(w io.Writer) { tellErased(w, answer) })
 		}),
 	}), &reason, &contact)
+}
+
+// toErase finds the customer that a person names. Where a command is repeated that
+// erased the name, it is the one of whom it was.
+func (s *session) toErase(ctx context.Context, name string, repeats bool) (uuid.UUID, error) {
+	who, err := s.customer(ctx, name)
+	var fault *projections.Fault
+	if err == nil || !repeats || !errors.As(err, &fault) || fault.Code != "unknown-customer" {
+		return who.ID, err
+	}
+	erased, looking := s.book.ErasedBy(ctx, s.id)
+	if looking != nil {
+		return uuid.Nil, looking
+	}
+	if erased == uuid.Nil {
+		return uuid.Nil, err
+	}
+	return erased, nil
 }
 
 // eraseArchived replaces the ring in the archive, and gives whether it could; nil
