@@ -41,6 +41,9 @@ func findArchive(ctx context.Context, p archive.Place, origin string) (archivedL
 	if err != nil {
 		return archivedLog{}, err
 	}
+	if lie := places(ctx, p, origins); len(lie) > 0 {
+		return archivedLog{}, fmt.Errorf("%w: %s; archives lie in %s", ErrElsewhere, p, strings.Join(lie, ", "))
+	}
 	if origin != "" {
 		if !slices.Contains(origins, origin) {
 			return archivedLog{}, fmt.Errorf("%w: %s has no %s", ErrNoLog, p, origin)
@@ -69,6 +72,36 @@ func findArchive(ctx context.Context, p archive.Place, origin string) (archivedL
 		}
 	}
 	return newest, nil
+}
+
+// places are where the archives of logs lie that are all above a place, or all below it,
+// as the names tell that they say they have; nil where one lies as it should, or as none
+// could.
+func places(ctx context.Context, p archive.Place, found []string) (lie []string) {
+	for _, at := range found {
+		data, err := archive.Log{Place: p, Origin: at}.Book(ctx)
+		var public archivedBook
+		if err != nil || json.Unmarshal(data, &public) != nil || public.Book.Origin == at {
+			return nil
+		}
+		origin := public.Book.Origin
+		place := p.String()
+		if below, is := strings.CutSuffix(at, "/"+origin); is {
+			place += "/" + below
+		} else {
+			inside, is := strings.CutSuffix("/"+origin, strings.TrimSuffix("/"+at, "/"))
+			if is {
+				place, is = strings.CutSuffix(place, inside)
+			}
+			if !is {
+				return nil
+			}
+		}
+		if !slices.Contains(lie, place) {
+			lie = append(lie, place)
+		}
+	}
+	return lie
 }
 
 // readArchived reads what an archive says in clear.

@@ -32,6 +32,9 @@ import (
 // ErrNoLog means that a place holds no archived log, or not the one that is meant.
 var ErrNoLog = errors.New("bookdir: no such archive here")
 
+// ErrElsewhere means that no archive lies in a place, but above or below it.
+var ErrElsewhere = errors.New("bookdir: not the place of an archive")
+
 // ErrSeveralLogs means that a place holds several, of which one must be named.
 var ErrSeveralLogs = errors.New("bookdir: several archives lie here")
 

@@ -89,7 +89,8 @@ type Log struct {
 	Origin string
 }
 
-func (l Log) name(object string) string { return l.Origin + "/" + object }
+// name is an object's, also where the place is the folder of the log itself.
+func (l Log) name(object string) string { return path.Join(l.Origin, object) }
 
 // Book gives what the archive says the book is, in the form of its owner.
 func (l Log) Book(ctx context.Context) ([]byte, error) { return l.Place.Get(ctx, l.name(bookObject)) }
