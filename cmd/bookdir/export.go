@@ -18,9 +18,12 @@ import (
 )
 
 // Checkpoint signs a checkpoint of the log as far as it was acknowledged and
-// remembered.
+// remembered. A copy that is read only has no key to sign with, and is refused.
 func (b *Book) Checkpoint() ([]byte, page.Head, error) {
 	l := b.current()
+	if l.info.ReadOnly {
+		return nil, page.Head{}, refuseReadOnly()
+	}
 	h, err := l.head()
 	if err != nil {
 		return nil, page.Head{}, err
@@ -47,8 +50,12 @@ var ErrOtherExport = errors.New("bookdir: the folder has the tiles of another lo
 
 // NewTileExport begins an export into a folder, which is made if it is not there.
 // What stands there from an earlier export is written anew; ErrOtherExport where that
-// is of another log, or of one that this log does not extend.
+// is of another log, or of one that this log does not extend. A copy that is read only
+// cannot sign the checkpoint: it is refused before anything is written.
 func (b *Book) NewTileExport(ctx context.Context, dir string, progress func(pages, of uint64)) (*TileExport, error) {
+	if b.current().info.ReadOnly {
+		return nil, refuseReadOnly()
+	}
 	e := &TileExport{book: b, dir: dir}
 	published, err := os.ReadFile(filepath.Join(dir, "checkpoint"))
 	if errors.Is(err, fs.ErrNotExist) {
