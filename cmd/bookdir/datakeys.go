@@ -17,11 +17,22 @@ import (
 // older than the key of the facts seal nothing any more. All keys are wrapped
 // under a new book key besides. What was sealed before stays as it is.
 func (b *Book) RotateData() (keyring.KeyID, error) {
+	if b.current().info.ReadOnly {
+		return 0, refuseReadOnly()
+	}
 	id, err := b.Keys().New(keyring.Facts)
 	if err != nil {
 		return 0, err
 	}
 	return id, b.Keys().SetNamed(factsKey, id)
+}
+
+// RotateBook wraps all keys under a new book key, and changes none of them.
+func (b *Book) RotateBook() error {
+	if b.current().info.ReadOnly {
+		return refuseReadOnly()
+	}
+	return b.Keys().Rotate()
 }
 
 // ChangeRoot makes another passphrase or key file open the book, and the former

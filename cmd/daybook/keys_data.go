@@ -113,7 +113,7 @@ func (a *app) rotateData(bookOnly bool) func(*cobra.Command, []string) error {
 	return a.withBook(func(_ context.Context, s *session, _ *cobra.Command, _ []string) error {
 		var err error
 		if bookOnly {
-			err = s.book.Keys().Rotate()
+			err = s.book.RotateBook()
 		} else {
 			_, err = s.book.RotateData()
 		}
