@@ -7,7 +7,6 @@ import (
 	"io"
 	"strings"
 	"syscall"
-	"text/tabwriter"
 	"unicode"
 	"unicode/utf8"
 )
@@ -80,41 +79,49 @@ func (t *table) add(cells ...string) {
 	t.rows = append(t.rows, cells)
 }
 
+// write writes the table. The last text of a row makes no column wider, unless that is
+// one of numbers: nothing stands behind it that had to be in line.
 func (t *table) write(w io.Writer) {
 	headings := make([]string, len(t.headings))
-	widths := make([]int, len(t.headings))
+	right := make([]bool, len(t.headings))
 	for i, h := range t.headings {
-		heading, right := strings.CutPrefix(h, ">")
-		headings[i] = heading
-		if !right {
-			continue
-		}
-		widths[i] = utf8.RuneCountInString(heading)
-		for _, row := range t.rows {
-			if i < len(row) {
-				widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
-			}
-		}
+		headings[i], right[i] = strings.CutPrefix(h, ">")
 	}
-	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	rows := t.rows
 	if strings.Join(headings, "") != "" {
 		rows = append([][]string{headings}, t.rows...)
 	}
-	for _, row := range rows {
-		padded := make([]string, len(row))
-		last := 0
+	var widths []int
+	for i, row := range rows {
+		for len(row) > 0 && row[len(row)-1] == "" {
+			row = row[:len(row)-1]
+		}
+		rows[i] = row
 		for i, cell := range row {
-			if padded[i] = cell; i < len(widths) && widths[i] > 0 {
-				padded[i] = strings.Repeat(" ", max(0, widths[i]-utf8.RuneCountInString(cell))) + cell
+			if i == len(widths) {
+				widths = append(widths, 0)
 			}
-			if cell != "" {
-				last = i + 1
+			if i < len(row)-1 || i < len(right) && right[i] {
+				widths[i] = max(widths[i], utf8.RuneCountInString(cell))
 			}
 		}
-		fmt.Fprintln(out, strings.Join(padded[:last], "\t"))
 	}
-	_ = out.Flush() // the writer below keeps its error
+	for _, row := range rows {
+		var line strings.Builder
+		for i, cell := range row {
+			space := strings.Repeat(" ", max(0, widths[i]-utf8.RuneCountInString(cell)))
+			switch {
+			case i < len(right) && right[i]:
+				cell = space + cell
+			case i < len(row)-1:
+				cell += space
+			}
+			if line.WriteString(cell); i < len(row)-1 {
+				line.WriteString("  ")
+			}
+		}
+		fmt.Fprintln(w, line.String())
+	}
 }
 
 // printable is a text without what a terminal would obey: control characters,
