@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
+	"github.com/daybook-ledger/daybook/cmd/bookdir"
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/importer"
 	"github.com/daybook-ledger/daybook/importer/csvfile"
@@ -57,7 +58,7 @@ the same import again changes nothing; one that was stopped goes on.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&mapPath, "map", "", "the map `FILE`, which says what the columns mean")
-	flags.StringVar(&rejectsPath, "rejects", "", "write what is not entered, and why, to this `FILE`")
+	flags.StringVar(&rejectsPath, "rejects", "", "write what is not entered, and why, to this `FILE`: a new one, or the rejects of an earlier run")
 	flags.BoolVar(&strict, "strict", false, "fail when anything is rejected")
 	if err := cmd.MarkFlagRequired("map"); err != nil {
 		panic(err) // the flag is defined above
@@ -75,6 +76,9 @@ func (s *session) importCSV(ctx context.Context, path, mapPath, rejectsPath stri
 		return summary, err
 	}
 	if err := distinct(path, mapPath, rejectsPath); err != nil {
+		return summary, err
+	}
+	if err := loses(rejectsPath); err != nil {
 		return summary, err
 	}
 	if err := s.app.checkCSV(ctx, path, m); err != nil {
@@ -135,6 +139,24 @@ func distinct(source, mapPath, rejects string) error {
 		if info, err := os.Stat(path); err == nil && os.SameFile(info, there) {
 			return usage("--rejects %s would be written over a file that is read", rejects)
 		}
+	}
+	return nil
+}
+
+// loses refuses to write the rejects over anything but those of an earlier run, which
+// the same import writes anew. What is no regular file, such as a pipe, has nothing to
+// lose.
+func loses(rejects string) error {
+	info, err := os.Stat(rejects)
+	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
+		return nil //nolint:nilerr // opening it tells
+	}
+	head, err := readFile(rejects, len(importer.RejectsHeader))
+	if err != nil {
+		return fmt.Errorf("the rejects file: %w", err)
+	}
+	if string(head) != importer.RejectsHeader+"\n" {
+		return fmt.Errorf("the rejects file: %w: %s", bookdir.ErrFileExists, rejects)
 	}
 	return nil
 }
