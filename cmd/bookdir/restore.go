@@ -32,6 +32,9 @@ import (
 // ErrNoLog means that a place holds no archived log, or not the one that is meant.
 var ErrNoLog = errors.New("bookdir: no such archive here")
 
+// ErrBeforeLog means that a log is to end before its first commit.
+var ErrBeforeLog = errors.New("bookdir: the log begins after that")
+
 // ErrElsewhere means that no archive lies in a place, but above or below it.
 var ErrElsewhere = errors.New("bookdir: not the place of an archive")
 
@@ -253,6 +256,7 @@ func (r Restore) restore(ctx context.Context, dir string, from archivedLog) (don
 // written, and holds it against every checkpoint that is known. It gives the commits
 // of the book's own stream.
 func (r Restore) pages(ctx context.Context, dir string, from archivedLog, reader *archive.Reader, expected []page.Head) (h page.Head, settings [][]byte, err error) {
+	var first page.Page // that has commits
 	h, err = newLog{
 		laid: func(p page.Page) {
 			for _, stored := range p.Commits {
@@ -262,7 +266,13 @@ func (r Restore) pages(ctx context.Context, dir string, from archivedLog, reader
 				}
 			}
 		},
-		book: from.info.Book, verifier: from.verifier, reader: reader, beyond: r.beyond, log: r.Log, progress: r.Progress,
+		book: from.info.Book, verifier: from.verifier, reader: reader, log: r.Log, progress: r.Progress,
+		beyond: func(p page.Page) bool {
+			if first.Size == 0 {
+				first = p
+			}
+			return r.beyond(p)
+		},
 		complete: func(h page.Head) bool { return r.UntilSize != 0 && h.Size == r.UntilSize },
 		agrees:   func(h page.Head) error { return agrees(reader, h, expected) },
 	}.lay(ctx, filepath.Join(dir, "store"))
@@ -275,6 +285,14 @@ func (r Restore) pages(ctx context.Context, dir string, from archivedLog, reader
 	}
 	if err != nil {
 		return h, nil, r.unsound(ctx, reader, h, expected, err)
+	}
+	if h.Size == 0 && first.Size > 0 {
+		sealed, err := seal.Parse(first.Commits[len(first.Commits)-1])
+		if err != nil {
+			return h, nil, fmt.Errorf("%w: %w", archive.ErrDamaged, err)
+		}
+		return h, nil, fmt.Errorf("%w: its first page ends at position %d, of %s",
+			ErrBeforeLog, first.Size-1, time.UnixMicro(sealed.Header.Recorded).UTC().Format(time.RFC3339Nano))
 	}
 	if h.Size == 0 {
 		err = fmt.Errorf("%w: nothing of the log up to there", ErrNoLog)

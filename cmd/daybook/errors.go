@@ -112,6 +112,7 @@ var known = []struct {
 	{bookdir.ErrArchiveMoved, "archive-moved", "run daybook backup again: it goes to the place that was named last"},
 	{bookdir.ErrUnproved, bookdir.CodeUnproved, "where the book lives, daybook backup writes a checkpoint that counts; where it is gone, daybook restore --until takes the archive up to there as it is"},
 	{bookdir.ErrNoLog, "archive-missing", "check --from and --origin, and that the disk is mounted; daybook backup list tells what is there"},
+	{bookdir.ErrBeforeLog, "before-log", "give a later --until"},
 	{bookdir.ErrElsewhere, "archive-missing", "name the place as daybook backup --to did: --from"},
 	{bookdir.ErrSeveralLogs, "archive-ambiguous", "name one with --origin; daybook backup list tells what is there"},
 	{bookdir.ErrUnwritable, "no-permission", "copy the book's folder to where it can be written, and verify the copy: a log is not opened without writing to its folder"},
