@@ -155,6 +155,9 @@ func (b *Bucket) Replace(ctx context.Context, name string, content []byte) error
 	ctx, cancel := context.WithTimeout(ctx, bucketWithin)
 	defer cancel()
 	for v := range b.client.ListObjects(ctx, b.bucket, minio.ListObjectsOptions{Prefix: b.key(name), WithVersions: true}) {
+		if v.Err != nil && knowsNoVersions(v.Err) {
+			return nil
+		}
 		if v.Err != nil {
 			return b.unlessForbidden(v.Err, name)
 		}
@@ -180,6 +183,21 @@ func (b *Bucket) unlessForbidden(err error, name string) error {
 		return err
 	}
 	return nil
+}
+
+// knowsNoVersions reports whether a store refused to list versions because it has no such
+// question, and so keeps none that could be listed. There is no one answer for that: stores
+// give 405 or 400, and 501, which is passed over anyway. A request that came too late, or
+// with credentials that ended just then, is 400 as well: that says nothing of versions.
+func knowsNoVersions(err error) bool {
+	answer := minio.ToErrorResponse(err)
+	switch answer.StatusCode {
+	case http.StatusMethodNotAllowed:
+		return true
+	case http.StatusBadRequest:
+		return !slices.Contains([]string{"AuthorizationHeaderMalformed", "ExpiredToken", "InvalidToken", "RequestTimeout", "TokenRefreshRequired"}, answer.Code)
+	}
+	return false
 }
 
 // Get implements Place.

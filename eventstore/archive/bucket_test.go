@@ -14,12 +14,18 @@ import (
 
 // answers is a bucket that keeps one older version of everything, and answers a listing
 // of versions and the removal of one with a status, where that is not 0.
-type answers struct{ list, remove int }
+type answers struct {
+	list, remove int
+	code         string // that goes with the status; "" for the usual one
+}
 
 func (a answers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fail := func(status int) {
 		w.WriteHeader(status)
 		code := map[int]string{http.StatusForbidden: "AccessDenied", http.StatusNotFound: "NoSuchVersion", http.StatusNotImplemented: "NotImplemented"}[status]
+		if a.code != "" {
+			code = a.code
+		}
 		fmt.Fprintf(w, "<Error><Code>%s</Code></Error>", code)
 	}
 	switch {
@@ -47,9 +53,15 @@ func TestOlderVersionsThatStay(t *testing.T) {
 		{answers{}, nil},
 		{answers{list: http.StatusForbidden}, nil},
 		{answers{list: http.StatusNotImplemented}, nil},
+		{answers{list: http.StatusMethodNotAllowed}, nil},
+		{answers{list: http.StatusBadRequest}, nil},
+		{answers{list: http.StatusBadRequest, code: "InvalidArgument"}, nil},
+		{answers{list: http.StatusBadRequest, code: "ExpiredToken"}, archive.ErrUnreachable},
+		{answers{list: http.StatusBadRequest, code: "RequestTimeout"}, archive.ErrUnreachable},
+		{answers{remove: http.StatusBadRequest}, archive.ErrUnreachable},
+		{answers{remove: http.StatusMethodNotAllowed}, archive.ErrUnreachable},
 		{answers{remove: http.StatusForbidden}, nil},
 		{answers{remove: http.StatusNotFound}, nil},
-		{answers{list: http.StatusBadRequest}, archive.ErrUnreachable},
 		{answers{list: http.StatusServiceUnavailable}, archive.ErrUnreachable},
 		{answers{remove: http.StatusServiceUnavailable}, archive.ErrUnreachable},
 	} {
@@ -61,7 +73,7 @@ func TestOlderVersionsThatStay(t *testing.T) {
 		err = p.Replace(t.Context(), "ring", []byte("x"))
 		server.Close()
 		if !errors.Is(err, c.want) {
-			t.Errorf("list %d, remove %d: %v", c.list, c.remove, err)
+			t.Errorf("list %d, remove %d %s: %v", c.list, c.remove, c.code, err)
 		}
 	}
 }
