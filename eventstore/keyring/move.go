@@ -87,20 +87,25 @@ func supersede(path, by string) error {
 	return Discard(by)
 }
 
-// Discard removes a ring that nobody uses, if there is one at path. What is left of it
-// on the disk opens with no root key then.
+// Discard removes a ring that nobody uses, if there is one at path, and what a crash left
+// of one that was to be there. What is left of them on the disk opens with no root key
+// then.
 func Discard(path string) error {
+	if err := errors.Join(discard(path), discard(path+newSuffix)); err != nil {
+		return fmt.Errorf("keyring: discard %s: %w", path, err)
+	}
+	return nil
+}
+
+func discard(path string) error {
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err == nil {
-		err = errors.Join(erase(file), file.Close(), os.Remove(path), dropUnfinished(path))
-	}
 	if err != nil {
-		return fmt.Errorf("keyring: discard %s: %w", path, err)
+		return err
 	}
-	return nil
+	return errors.Join(erase(file), file.Close(), os.Remove(path))
 }
 
 // place puts a file with a ring's bytes at path, durably.

@@ -76,3 +76,41 @@ func TestARingIsSuperseded(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What a crash left of a ring that was to be there has all keys, too: it is discarded
+// with the ring, and without one.
+func TestDiscardingWhatACrashLeft(t *testing.T) {
+	for _, whole := range []bool{true, false} {
+		path := filepath.Join(t.TempDir(), "ring")
+		ring, err := Create(path, Passphrase([]byte("secret")), cheap)
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := os.ReadFile(path)
+		if err = errors.Join(err, ring.Close(), os.WriteFile(path+newSuffix, content, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		left, err := os.Open(path + newSuffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !whole {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := Discard(path); err != nil {
+			t.Error(err)
+		}
+		head := make([]byte, headerSize)
+		if _, err := left.ReadAt(head, 0); err != nil || !bytes.Equal(head, make([]byte, headerSize)) {
+			t.Errorf("with the ring there (%t) what a crash left can be opened, %v", whole, err)
+		}
+		if _, err := os.Lstat(path + newSuffix); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("with the ring there (%t) what a crash left is there still, %v", whole, err)
+		}
+		if err := left.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
