@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -101,10 +102,10 @@ func drillIdentity(dir, given string) (string, error) {
 	return known.DrillIdentity, nil
 }
 
-// rememberIdentity keeps where the identity of a drill is. A pipe is not there any more
-// when the next drill is made.
+// rememberIdentity keeps where the identity of a drill is. A pipe, or what this process
+// alone has under /dev, is not there any more when the next drill is made.
 func rememberIdentity(b *bookdir.Book, path string) error {
-	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || strings.HasPrefix(path, "/dev/") {
 		return nil //nolint:nilerr // what is gone already cannot be used again
 	}
 	return b.RememberDrillIdentity(path)
