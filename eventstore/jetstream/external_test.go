@@ -3,6 +3,7 @@ package jetstream_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -350,7 +351,7 @@ func TestServerAway(t *testing.T) {
 		t.Fatalf("append while the server is away: %v", err)
 	}
 	wantEnd(t, "read while the server is away", s.Read(within(t), 1, 1), 0, jetstream.ErrUnavailable)
-	if _, err := s.Last(within(t)); !errors.Is(err, jetstream.ErrUnavailable) {
+	if _, err := s.Last(within(t)); !errors.Is(err, jetstream.ErrUnavailable) || !strings.HasSuffix(err.Error(), "the connection was lost") {
 		t.Fatalf("last while the server is away: %v", err)
 	}
 	if err := s.Recover(within(t)); !errors.Is(err, jetstream.ErrUnavailable) {

@@ -116,8 +116,11 @@ func unavailable(ctx context.Context, err error) error {
 	if errors.As(err, &answered) && answered.Code != serviceUnavailable {
 		return err
 	}
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		err = context.Cause(ctx)
+	case errors.Is(err, nats.ErrReconnectBufExceeded): // so NATS says it of a connection without a buffer
+		err = errLost
 	}
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
