@@ -219,34 +219,35 @@ type Pruned struct {
 // removes every segment whose pages others have. What is written anew is under a
 // checkpoint of now, which counts only over all that was signed before.
 func (b *Book) Prune(ctx context.Context) (done Pruned, err error) {
-	err = b.current().upToDate(ctx, func(r *backup, to page.Head) error {
-		if _, err := r.run(ctx, to, nil); err != nil {
-			return err
-		}
-		done, err = r.prune(ctx)
-		return err
+	err = b.retry(ctx, func() error {
+		return b.current().upToDate(ctx, func(r *backup, to page.Head) error {
+			if _, err := r.run(ctx, to, nil); err != nil {
+				return err
+			}
+			return r.prune(ctx, &done)
+		})
 	})
 	return done, err
 }
 
-func (r *backup) prune(ctx context.Context) (Pruned, error) {
-	var done Pruned
+// prune adds what it does to what was done before.
+func (r *backup) prune(ctx context.Context, done *Pruned) error {
 	all, err := r.writer.Segments(ctx)
 	if err != nil {
-		return done, err
+		return err
 	}
 	chosen, _ := archive.Cover(all, 1)
 	for _, run := range runs(chosen) {
 		into, err := r.merge(ctx, run)
 		if err != nil {
-			return done, err
+			return err
 		}
 		if into < len(run) {
 			done.Merged, done.Into = done.Merged+len(run), done.Into+into
 		}
 	}
 	if all, err = r.writer.Segments(ctx); err != nil {
-		return done, err
+		return err
 	}
 	needed := map[archive.Segment]bool{}
 	chosen, _ = archive.Cover(all, 1)
@@ -258,11 +259,11 @@ func (r *backup) prune(ctx context.Context) (Pruned, error) {
 			continue
 		}
 		if err := r.writer.Remove(ctx, s); err != nil {
-			return done, err
+			return err
 		}
 		done.Removed++
 	}
-	return done, nil
+	return nil
 }
 
 // smallPages is how many pages a segment has at most that is worth merging.

@@ -52,8 +52,15 @@ type Archived struct {
 // Backup writes to the archive what it lacks of what was acknowledged up to now:
 // first the key ring, then pages. What was interrupted is gone on with. Another
 // backup under way is waited for.
-func (b *Book) Backup(ctx context.Context, progress func(done, of uint64)) (Archived, error) {
-	return b.current().backup(ctx, progress)
+func (b *Book) Backup(ctx context.Context, progress func(done, of uint64)) (done Archived, err error) {
+	var before uint64 // pages that were written before the process that held the book ended
+	err = b.retry(ctx, func() error {
+		done, err = b.current().backup(ctx, progress)
+		done.Pages += before
+		before = done.Pages
+		return err
+	})
+	return done, err
 }
 
 func (l *link) backup(ctx context.Context, progress func(done, of uint64)) (done Archived, err error) {
@@ -146,7 +153,7 @@ func (r *backup) run(ctx context.Context, to page.Head, progress func(done, of u
 			return r.reached(h)
 		})
 		if err != nil {
-			return Archived{}, err
+			return Archived{Pages: r.archive.Page - from.Page}, err
 		}
 	}
 	r.archive.At = r.begun

@@ -9,6 +9,7 @@ import (
 
 	"github.com/daybook-ledger/daybook/domain/audit"
 	"github.com/daybook-ledger/daybook/domain/book"
+	"github.com/daybook-ledger/daybook/eventstore"
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
 	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/eventstore/seal"
@@ -39,7 +40,7 @@ type Deep struct {
 	failed   error
 	periods  *audit.Periods
 	// size is how many commits it was given, and broken tells that the states of the
-	// replay failed, so that nothing can be said of the log.
+	// replay failed, or that the log could not be read, so that nothing can be said of it.
 	size   uint64
 	broken error
 	// attested are the hashes of views that stand in the log, of which so many were
@@ -133,6 +134,10 @@ func (d *Deep) replay(o opened, leaf transparency.Leaf) (found []transparency.Fa
 	d.size = leaf.Position + 1
 	add := func(code, what string) {
 		found = append(found, transparency.Failure{Page: leaf.Page, Position: leaf.Position, Code: code, What: what})
+	}
+	if errors.Is(o.err, eventstore.ErrUnavailable) { // which says nothing of the log
+		d.broken = fmt.Errorf("bookdir: open position %d: %w", leaf.Position, o.err)
+		return found
 	}
 	if o.err != nil {
 		add(codeOfOpening(o.err), o.err.Error())

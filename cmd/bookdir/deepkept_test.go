@@ -296,9 +296,10 @@ func TestWhatIsFoundIsFoundAgain(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			l := &Log{Info: f.info, Store: memory.New(), Verifier: verifier, link: &link{dir: dir, info: f.info}}
+			store := memory.New()
+			l := &Log{Info: f.info, Store: store, Verifier: verifier, link: &link{dir: dir, info: f.info}}
 			for i, body := range pages {
-				if err := l.Store.Append(t.Context(), uint64(i), body); err != nil {
+				if err := store.Append(t.Context(), uint64(i), body); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -36,9 +36,10 @@ func (b *Book) Checkpoint() ([]byte, page.Head, error) {
 // TileExport writes a book's log as C2SP tlog-tiles into a folder: the pages that
 // follow those of the last time.
 type TileExport struct {
-	book *Book
-	dir  string
-	mu   sync.Mutex
+	book   *Book
+	dir    string
+	origin string
+	mu     sync.Mutex
 	// chain is nil before the first Update, and after one that could not write a file:
 	// what stands in the folder is not known then, and all is written anew.
 	chain *page.Chain
@@ -53,10 +54,11 @@ var ErrOtherExport = errors.New("bookdir: the folder has the tiles of another lo
 // is of another log, or of one that this log does not extend. A copy that is read only
 // cannot sign the checkpoint: it is refused before anything is written.
 func (b *Book) NewTileExport(ctx context.Context, dir string, progress func(pages, of uint64)) (*TileExport, error) {
-	if b.current().info.ReadOnly {
+	info := b.current().info
+	if info.ReadOnly {
 		return nil, refuseReadOnly()
 	}
-	e := &TileExport{book: b, dir: dir}
+	e := &TileExport{book: b, dir: dir, origin: info.Origin}
 	published, err := os.ReadFile(filepath.Join(dir, "checkpoint"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return e, nil
@@ -74,7 +76,7 @@ func (e *TileExport) extends(ctx context.Context, published []byte, progress fun
 	if len(lines) < 4 {
 		return fmt.Errorf("%w: its checkpoint has not the form of one", ErrOtherExport)
 	}
-	if lines[0] != e.book.current().info.Origin {
+	if lines[0] != e.origin {
 		return fmt.Errorf("%w: its checkpoint is of %.200q", ErrOtherExport, lines[0])
 	}
 	size, err := strconv.ParseUint(lines[1], 10, 64)
@@ -106,34 +108,43 @@ func (e *TileExport) rootAt(ctx context.Context, size uint64, durable page.Head,
 		return tlog.Hash{}, err
 	}
 	var edge page.Edge
-	for stored, err := range e.book.Store().Read(ctx, 1, durable.Page) {
-		if err != nil {
-			return tlog.Hash{}, err
-		}
-		p, err := chain.Next(stored)
-		if err != nil {
-			return tlog.Hash{}, err
-		}
-		for _, leaf := range p.Leaves(nil) {
-			if edge.Size() == size {
-				return edge.Root(), nil
+	err = e.book.retry(ctx, func() error {
+		for stored, err := range e.book.Store().Read(ctx, chain.Head().Page+1, durable.Page) {
+			if err != nil {
+				return err
 			}
-			edge.Append(leaf, nil)
+			p, err := chain.Next(stored)
+			if err != nil {
+				return err
+			}
+			for _, leaf := range p.Leaves(nil) {
+				if edge.Size() == size {
+					return nil
+				}
+				edge.Append(leaf, nil)
+			}
+			if progress != nil {
+				progress(stored.Number, durable.Page)
+			}
 		}
-		if progress != nil {
-			progress(stored.Number, durable.Page)
-		}
-	}
-	return edge.Root(), nil
+		return nil
+	})
+	return edge.Root(), err
 }
 
-// begin begins at the first page where nothing was written yet, or not everything.
+// begin begins at the first page where nothing was written yet, or not everything, and
+// else goes on: by the keys of now, for whoever held the book may have changed them.
 func (e *TileExport) begin() error {
-	if e.chain != nil {
-		return nil
+	info := e.book.current().info
+	if info.Origin != e.origin {
+		return fmt.Errorf("%w: they are of %s, and the book goes on as %s", ErrOtherExport, e.origin, info.Origin)
 	}
-	verifier, err := e.book.current().info.Verifier()
+	verifier, err := info.Verifier()
 	if err != nil {
+		return err
+	}
+	if e.chain != nil {
+		e.chain, err = page.NewChain(verifier, e.chain.Head(), e.chain.Edge())
 		return err
 	}
 	e.tiles = transparency.NewTiles(e.put)
@@ -163,29 +174,8 @@ func (e *TileExport) put(path string, data []byte) error {
 func (e *TileExport) Update(ctx context.Context, progress func(pages, of uint64)) (page.Head, []byte, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if err := e.begin(); err != nil {
+	if err := e.book.retry(ctx, func() error { return e.follow(ctx, progress) }); err != nil {
 		return page.Head{}, nil, err
-	}
-	durable, err := e.book.Head()
-	if err != nil {
-		return page.Head{}, nil, err
-	}
-	for stored, err := range e.book.Store().Read(ctx, e.chain.Head().Page+1, durable.Page) {
-		if err != nil {
-			return page.Head{}, nil, err
-		}
-		p, err := e.chain.Next(stored)
-		if err != nil {
-			return page.Head{}, nil, err
-		}
-		for _, c := range p.Commits {
-			if err := e.tiles.Append(page.EntryHash(c)); err != nil {
-				return page.Head{}, nil, err
-			}
-		}
-		if progress != nil {
-			progress(stored.Number, durable.Page)
-		}
 	}
 	if err := e.tiles.Flush(); err != nil {
 		return page.Head{}, nil, err
@@ -202,6 +192,35 @@ func (e *TileExport) Update(ctx context.Context, progress func(pages, of uint64)
 		err = e.put("checkpoint", signed)
 	}
 	return h, signed, err
+}
+
+// follow writes what the log has more, up to its durable head.
+func (e *TileExport) follow(ctx context.Context, progress func(pages, of uint64)) error {
+	if err := e.begin(); err != nil {
+		return err
+	}
+	durable, err := e.book.Head()
+	if err != nil {
+		return err
+	}
+	for stored, err := range e.book.Store().Read(ctx, e.chain.Head().Page+1, durable.Page) {
+		if err != nil {
+			return err
+		}
+		p, err := e.chain.Next(stored)
+		if err != nil {
+			return err
+		}
+		for _, c := range p.Commits {
+			if err := e.tiles.Append(page.EntryHash(c)); err != nil {
+				return err
+			}
+		}
+		if progress != nil {
+			progress(stored.Number, durable.Page)
+		}
+	}
+	return nil
 }
 
 // Tree makes the tree of a log anew from its pages, verified, in a file of the

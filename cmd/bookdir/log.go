@@ -22,11 +22,13 @@ import (
 // of other processes wait for it to be closed.
 type Log struct {
 	Info Info
-	// Store is the log.
-	Store eventstore.Store
+	// Store is the log. When the process that holds the book ends, it is read on through
+	// the next holder, or by holding the book.
+	Store eventstore.Reader
 	// Verifier checks the log.
 	Verifier *page.Verifier
-	// Holder is the process that holds the book, 0 where this one does.
+	// Holder is the process that held the book when the log was opened, 0 where this one
+	// did.
 	Holder int
 	// Unclean is as in Book.
 	Unclean string
@@ -54,6 +56,16 @@ func OpenLog(ctx context.Context, dir string, wait time.Duration, log *slog.Logg
 	if wait == 0 {
 		wait = 15 * time.Second
 	}
+	l, err := reachLog(ctx, dir, wait, log)
+	if err != nil {
+		return nil, err
+	}
+	l.Store = &onward{log: l, wait: wait, store: l.Store}
+	return l, nil
+}
+
+// reachLog opens the log as it is reached now.
+func reachLog(ctx context.Context, dir string, wait time.Duration, log *slog.Logger) (*Log, error) {
 	deadline := time.Now().Add(wait)
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
 		info, err := ReadInfo(dir) // each time: whoever is waited for may change the keys

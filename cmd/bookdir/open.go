@@ -414,13 +414,19 @@ func (l *link) onClose(f func(context.Context) error) {
 	l.closers = append(l.closers, f)
 }
 
+// given gives what the link has to release, which from now on somebody else releases.
+func (l *link) given() []func(context.Context) error {
+	l.closing.Lock()
+	defer l.closing.Unlock()
+	closers := l.closers
+	l.closers = nil
+	return closers
+}
+
 // close releases what the link has, once: what stands in its place afterwards is
 // another holder's. A holder first settles the commands under way.
 func (l *link) close(ctx context.Context) error {
-	l.closing.Lock()
-	closers := l.closers
-	l.closers = nil
-	l.closing.Unlock()
+	closers := l.given()
 	var errs []error
 	for i := len(closers) - 1; i >= 0; i-- {
 		errs = append(errs, closers[i](ctx))

@@ -14,7 +14,7 @@ import (
 
 // reader reads a log in its order: verified, and opened.
 type reader struct {
-	store    eventstore.Store
+	store    eventstore.Reader
 	verifier *page.Verifier
 	codec    *commit.Codec
 	epoch    uint64

@@ -50,9 +50,10 @@ func TestHonoursGoesByWhatTheReceiptProves(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l := &Log{Info: f.info, Store: memory.New(), Verifier: verifier, link: &link{dir: f.dir, info: f.info}}
+		store := memory.New()
+		l := &Log{Info: f.info, Store: store, Verifier: verifier, link: &link{dir: f.dir, info: f.info}}
 		for i, body := range c.pages {
-			if err := l.Store.Append(t.Context(), uint64(i), body); err != nil {
+			if err := store.Append(t.Context(), uint64(i), body); err != nil {
 				t.Fatal(err)
 			}
 		}

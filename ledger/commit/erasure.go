@@ -134,6 +134,9 @@ func (c *Codec) erased(section seal.SectionInfo) error {
 		return nil
 	}
 	err := c.proveErased(section)
+	if errors.Is(err, eventstore.ErrUnavailable) { // which proves nothing, either way
+		return fmt.Errorf("commit: whether key %d, of customer %s, was destroyed by an erasure: %w", section.Key, section.Subject, err)
+	}
 	if err != nil {
 		return fmt.Errorf("%w: key %d, of customer %s: %w", ErrNotErased, section.Key, section.Subject, err)
 	}

@@ -1,0 +1,116 @@
+package bookdir
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/daybook-ledger/daybook/eventstore"
+)
+
+// onward reads a log that is open without keys through whoever holds the book. When that
+// process ends it goes on where it was, through the next holder or by holding the book.
+type onward struct {
+	log  *Log
+	wait time.Duration
+
+	mu    sync.Mutex
+	store eventstore.Reader
+	// last is the newest page that the log was said to have.
+	last uint64
+}
+
+// Last implements eventstore.Reader.
+func (o *onward) Last(ctx context.Context) (uint64, error) {
+	for tries := 0; ; tries++ {
+		store := o.reached()
+		last, err := store.Last(ctx)
+		if err == nil {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			o.last = max(o.last, last)
+			return last, nil
+		}
+		if err := o.again(ctx, store, err, tries); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// Read implements eventstore.Reader.
+func (o *onward) Read(ctx context.Context, first, last uint64) iter.Seq2[eventstore.Page, error] {
+	return func(yield func(eventstore.Page, error) bool) {
+		next := first
+		for tries := 0; ; tries++ {
+			store := o.reached()
+			var failed error
+			for p, err := range store.Read(ctx, next, last) {
+				if failed = err; err != nil {
+					break
+				}
+				if !yield(p, nil) {
+					return
+				}
+				next, tries = p.Number+1, 0
+			}
+			if failed == nil {
+				return
+			}
+			if err := o.again(ctx, store, failed, tries); err != nil {
+				yield(eventstore.Page{}, err)
+				return
+			}
+		}
+	}
+}
+
+func (o *onward) reached() eventstore.Reader {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.store
+}
+
+// again is nil when what failed may be tried again, for the log is reached anew. It is
+// bounded, for holders that come and go must not keep a call for ever.
+func (o *onward) again(ctx context.Context, was eventstore.Reader, failed error, tries int) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.store != was {
+		return nil // another reader has reached it, and closed what this one had
+	}
+	if ctx.Err() != nil || tries == maxReopen || !errors.Is(failed, eventstore.ErrUnavailable) {
+		return failed
+	}
+	l := o.log
+	if err := l.link.close(context.WithoutCancel(ctx)); err != nil {
+		l.link.options.Log.Debug("what the former holder left could not be closed", "error", err)
+	}
+	next, err := reachLog(ctx, l.link.dir, o.wait, l.link.options.Log)
+	if err != nil {
+		return err
+	}
+	if err := o.same(ctx, next); err != nil {
+		return errors.Join(err, next.Close(context.WithoutCancel(ctx)))
+	}
+	for _, f := range next.link.given() {
+		l.link.onClose(f)
+	}
+	o.store = next.Store
+	return nil
+}
+
+// same refuses to go on with a log that became another one while nobody held it.
+func (o *onward) same(ctx context.Context, next *Log) error {
+	if !bytes.Equal(next.Info.signed, o.log.Info.signed) {
+		return fmt.Errorf("%w: its keys were changed just now", ErrBusy)
+	}
+	last, err := next.Store.Last(ctx)
+	if err == nil && last < o.last { // a page of which nobody was told may have gone with its writer
+		err = fmt.Errorf("%w: the log ended at page %d, and does at %d since its holder ended", ErrBusy, o.last, last)
+	}
+	return err
+}
