@@ -26,6 +26,9 @@ const (
 	replacedName = "replaced"
 	// doneName is the file in it that says what the repair did.
 	doneName = "done.json"
+	// formerName is a file in the book's that says that its lists are of the log before
+	// a repair; whoever makes them anew removes it.
+	formerName = "former-lists"
 )
 
 // ErrRepairing means that a repair is being brought to its end, or was cut short there.
@@ -178,8 +181,8 @@ func (r Repair) put(dir string) (done Repaired, err error) {
 		}
 		r.at(name)
 	}
-	if done.Begun { // what was verified, or cosigned, may be lost
-		err := state.Remove(filepath.Join(dir, "verified.states"))
+	if done.Begun { // what was verified, or cosigned, or listed, may be lost
+		err := errors.Join(state.Remove(filepath.Join(dir, "verified.states")), writeDurably(filepath.Join(dir, formerName), nil, 0o600))
 		for _, name := range []string{"verified", "verified.streams", "checkpoint", "cosigned"} {
 			if e := os.Remove(filepath.Join(dir, name)); !errors.Is(e, fs.ErrNotExist) {
 				err = errors.Join(err, e)

@@ -15,7 +15,6 @@ import (
 
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
 	"github.com/daybook-ledger/daybook/ledger"
-	"github.com/daybook-ledger/daybook/projections/views"
 )
 
 // TestKilledRepair is the process that TestARepairIsKilled kills.
@@ -130,13 +129,8 @@ func TestARepairIsKilled(t *testing.T) {
 			sound(t, dir, a.options, b.receipts...)
 			b.enter(t, false, "Di")
 			sound(t, dir, a.options, b.receipts...)
-			b.with(t, func(b *Book) {
-				if err := b.RebuildViews(t.Context(), views.Rebuild{Named: views.Names(), Fresh: true}, nil); err != nil {
-					t.Error(err)
-				}
-				list(t, b)
-			})
-			for _, name := range []string{repairingName, repairedName} {
+			b.with(t, func(b *Book) { list(t, b) })
+			for _, name := range []string{repairingName, repairedName, formerName} {
 				if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
 					t.Errorf("%s is left", name)
 				}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -100,13 +102,22 @@ func (b *Book) RebuildViews(ctx context.Context, r views.Rebuild, progress func(
 		if err != nil {
 			return err
 		}
-		return at.rebuild(ctx, r)
+		if err := at.rebuild(ctx, r); err != nil {
+			return err
+		}
+		if err := os.Remove(b.formerPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("bookdir: %w", err)
+		}
+		return nil
 	})
 }
 
-// freshViews makes views anew that were begun before the newest erasure: until
-// then their file may hold what was erased. The key of the writer's state tells,
-// for it is made anew at each erasure, after the keys were destroyed.
+func (b *Book) formerPath() string { return filepath.Join(b.Dir, formerName) }
+
+// freshViews makes views anew that are of the log before a repair, or were begun before
+// the newest erasure: until then their file may hold what was erased. The key of the
+// writer's state tells, for it is made anew at each erasure, after the keys were
+// destroyed.
 func (b *Book) freshViews(ctx context.Context, progress func(done, last uint64)) error {
 	for {
 		erased, err := b.Keys().Named(stateKey)
@@ -117,7 +128,11 @@ func (b *Book) freshViews(ctx context.Context, progress func(done, last uint64))
 		if err != nil {
 			return err
 		}
-		if stale, err := at.stale(ctx, erased); err != nil || !stale {
+		stale, err := exists(b.formerPath())
+		if err == nil && !stale {
+			stale, err = at.stale(ctx, erased)
+		}
+		if err != nil || !stale {
 			return err
 		}
 		err = b.RebuildViews(ctx, views.Rebuild{Fresh: true}, progress)

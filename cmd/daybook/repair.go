@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/daybook-ledger/daybook/cmd/bookdir"
-	"github.com/daybook-ledger/daybook/projections/views"
 )
 
 // repairJSON is the answer of repair.
@@ -81,16 +80,16 @@ Where the key ring is gone, too, daybook restore makes the book anew elsewhere.`
 	return cmd
 }
 
-// remake makes the lists anew from a log that is another one than they were made from.
-func (a *app) remake(ctx context.Context) (err error) {
+// relist opens the book, whose lists are of the log before the repair, and so are made
+// anew.
+func (a *app) relist(ctx context.Context) (err error) {
 	s, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close(ctx)) }()
-	m := a.meter("Making the lists anew")
-	defer m.end()
-	return s.book.RebuildViews(ctx, views.Rebuild{Named: views.Names(), Fresh: true}, m.at)
+	_, err = s.now(ctx)
+	return err
 }
 
 // repaired repairs the book that is meant, and tells. What an earlier repair left to be
@@ -109,8 +108,8 @@ func (a *app) repaired(cmd *cobra.Command, r bookdir.Repair) error {
 		return lossy(err)
 	}
 	if done.Begun {
-		if err := a.remake(cmd.Context()); err != nil {
-			a.warn("the log is made anew, but the lists are still of the old one: run daybook rebuild (%s)", plain(err))
+		if err := a.relist(cmd.Context()); err != nil {
+			a.warn("the log is made anew, but the lists are still of the old one until they are next asked for (%s)", plain(err))
 		}
 	}
 	answer := repairJSON{
