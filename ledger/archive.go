@@ -17,7 +17,8 @@ const CodeArchiveBehind = "archive-behind"
 type Archive interface {
 	// Required reports whether it must have a page before anybody else.
 	Required() bool
-	// Write writes the log up to a head to it, and first the keys that it uses.
+	// Write writes the log up to a head to it, and first the keys that it uses. Its
+	// context ends when it is required no more.
 	Write(ctx context.Context, h page.Head) error
 }
 
@@ -33,15 +34,14 @@ func (w *Writer) archive() error {
 	d := w.delay(func(cause error) error {
 		return domain.Refuse(CodeArchiveBehind, "no receipt is given before the archive has what it is for, and the archive cannot be written: %v", cause).
 			WithHint("repeat the command, with the same id, when the archive can be written again; daybook backup --required=false goes on without it")
-	})
+	}, w.archives)
 	defer d.end()
-	for wait, told := 10*time.Millisecond, false; ; wait = min(2*wait, 2*time.Second) {
-		var err error
-		if w.archives() {
-			err = w.Archive.Write(w.unsettled, w.head)
-		}
-		if w.unsettled.Err() != nil {
-			return errStopped
+	ctx, stop := w.whileArchived()
+	defer stop()
+	for wait, told := 10*time.Millisecond, false; ctx.Err() == nil; wait = min(2*wait, 2*time.Second) {
+		err := w.Archive.Write(ctx, w.head)
+		if ctx.Err() != nil {
+			break
 		}
 		d.failed(err)
 		if err == nil {
@@ -53,8 +53,38 @@ func (w *Writer) archive() error {
 		}
 		select {
 		case <-time.After(wait):
-		case <-w.unsettled.Done():
-			return errStopped
+		case <-ctx.Done():
 		}
 	}
+	if w.unsettled.Err() != nil {
+		return errStopped
+	}
+	d.failed(nil)
+	return nil
 }
+
+// whileArchived is a context that ends when receipts need the archive no more, which
+// another process may say at any time, or the writer ends.
+func (w *Writer) whileArchived() (context.Context, context.CancelFunc) {
+	ctx, stop := context.WithCancel(w.unsettled)
+	go func() {
+		defer stop()
+		look := time.NewTicker(lookArchive)
+		defer look.Stop()
+		for {
+			select {
+			case <-look.C:
+				if !w.archives() {
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return ctx, stop
+}
+
+// lookArchive is how often it is looked whether receipts need an archive still that has
+// them wait.
+const lookArchive = 50 * time.Millisecond

@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,17 +17,22 @@ import (
 // vault is an archive that can be out of reach.
 type vault struct {
 	away atomic.Bool
+	free atomic.Bool // receipts do not need it
 	size atomic.Uint64
 	slow chan struct{} // unless nil, it answers when this is closed
 }
 
 var errAway = errors.New("the archive is away")
 
-func (v *vault) Required() bool { return true }
+func (v *vault) Required() bool { return !v.free.Load() }
 
-func (v *vault) Write(_ context.Context, h page.Head) error {
+func (v *vault) Write(ctx context.Context, h page.Head) error {
 	if v.slow != nil {
-		<-v.slow
+		select {
+		case <-v.slow:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	if v.away.Load() {
 		return errAway
@@ -175,6 +181,49 @@ func TestArchiveSlow(t *testing.T) {
 	close(v.slow)
 	patiently(t, o, e)
 	o.close(t)
+}
+
+// As soon as receipts do not need the archive, no command is told that it is behind, be
+// it away or slow.
+func TestArchiveNeededNoMore(t *testing.T) {
+	for _, slow := range []bool{false, true} {
+		w := newWorld(t)
+		var v vault
+		w.archive, w.answerWithin = &v, 100*time.Millisecond
+		o := w.mustOpen("a", w.store)
+		w.begin(o)
+		if slow {
+			v.slow = make(chan struct{})
+		} else {
+			v.away.Store(true)
+		}
+		for round := range 2 {
+			first := w.enter(fmt.Sprint("x", round))
+			for _, e := range []ledger.Envelope{first, w.enter(fmt.Sprint("y", round))} {
+				if _, err := o.Do(t.Context(), e); err == nil {
+					t.Fatal("a receipt without the archive")
+				}
+			}
+			time.Sleep(200 * time.Millisecond) // the pauses between tries become longer
+			v.free.Store(true)
+			for i := range 3 {
+				if _, err := o.Do(t.Context(), w.enter(fmt.Sprint("z", round, i))); err != nil {
+					t.Errorf("slow %t: %v", slow, err)
+				}
+			}
+			if r, err := o.Do(t.Context(), first); err != nil || !r.Repeated {
+				t.Errorf("slow %t: what was under way: %+v, %v", slow, r, err)
+			}
+			if err := o.Unsettled(); err != nil {
+				t.Errorf("it says of itself: %v", err)
+			}
+			v.free.Store(false)
+		}
+		v.free.Store(true)
+		o.close(t)
+		w.archive = nil
+		w.verify(new(history), "a")
+	}
 }
 
 // What a process left that ended while the archive was away is archived by the

@@ -117,8 +117,8 @@ func (w *Writer) handle(r *request) {
 		return
 	}
 	if first, found := w.under[r.ID]; found {
-		if w.behind != nil {
-			r.finish(answer{err: unknownBehind(w.behind)})
+		if behind := w.whyBehind(); behind != nil {
+			r.finish(answer{err: unknownBehind(behind)})
 			return
 		}
 		first.joined = append(first.joined, r)
@@ -133,8 +133,8 @@ func (w *Writer) handle(r *request) {
 		w.repeat(r, known.(commandRow))
 		return
 	}
-	if w.behind != nil {
-		w.end(r, answer{err: w.behind})
+	if behind := w.whyBehind(); behind != nil {
+		w.end(r, answer{err: behind})
 		return
 	}
 	e, err := w.decision(r)

@@ -19,7 +19,10 @@ const CodeLogBehind = "log-behind"
 type delay struct {
 	writer  *Writer
 	refusal func(cause error) error
-	timer   *time.Timer
+	// needed reports whether what is delayed is waited for at all by now; nil where it
+	// always is.
+	needed func() bool
+	timer  *time.Timer
 	// On the writer's mutex.
 	ended bool
 	cause error // of the newest failure
@@ -29,8 +32,10 @@ type delay struct {
 var errSlow = errors.New("it has not answered yet")
 
 // delay begins one; refusal tells what commands are told, with the newest cause.
-func (w *Writer) delay(refusal func(cause error) error) *delay {
-	d := &delay{writer: w, refusal: refusal}
+func (w *Writer) delay(refusal func(cause error) error, needed func() bool) *delay {
+	d := &delay{writer: w, refusal: refusal, needed: needed}
+	w.mu.Lock()
+	defer w.mu.Unlock() // before that is done it is not late
 	d.timer = time.AfterFunc(w.AnswerWithin, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -44,7 +49,7 @@ func (w *Writer) logDelay() *delay {
 	return w.delay(func(cause error) error {
 		return domain.Refuse(CodeLogBehind, "the log takes nothing at present: %v", cause).
 			WithHint("see what is wrong with the disk, or with the server that holds the log; repeat the command, with the same id, when it is well again")
-	})
+	}, nil)
 }
 
 // failed takes note of why it was in vain this time, nil where it was not.
@@ -66,7 +71,7 @@ func (d *delay) end() {
 	d.timer.Stop()
 	d.writer.mu.Lock()
 	defer d.writer.mu.Unlock()
-	d.ended, d.writer.behind = true, nil
+	d.ended, d.writer.behind, d.writer.needed = true, nil, nil
 }
 
 // late begins or goes on with the refusal of commands, and answers those that wait.
@@ -76,7 +81,11 @@ func (d *delay) late() {
 		return
 	}
 	w := d.writer
-	w.behind = d.refusal(cmp.Or(d.cause, errSlow))
+	if d.needed != nil && !d.needed() {
+		d.timer.Reset(w.AnswerWithin) // it may be again
+		return
+	}
+	w.behind, w.needed = d.refusal(cmp.Or(d.cause, errSlow)), d.needed
 	nothing := func(r *request) { r.finishAll(answer{err: w.behind}) }
 	for _, e := range w.pending {
 		e.request.finishAll(answer{err: unknownBehind(w.behind)})
@@ -102,9 +111,12 @@ func (d *delay) late() {
 // over, and is no refusal.
 func unknownBehind(behind error) error { return fmt.Errorf("%w (%s)", ErrOutcomeUnknown, behind) }
 
-// whyBehind is the refusal of commands, nil while they are not refused.
+// whyBehind is the refusal of commands, nil while they are not refused. From when on
+// nothing waits for what is delayed they are not, though whoever waited sees that only
+// soon after. The mutex is held.
 func (w *Writer) whyBehind() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	if w.needed != nil && !w.needed() {
+		return nil
+	}
 	return w.behind
 }

@@ -94,7 +94,10 @@ func (w *Writer) hand(ctx context.Context, e Envelope) (*request, error) {
 		case w.requests <- r:
 			return r, nil
 		case <-time.After(lookEvery): // nobody may be deciding
-			if err := w.whyBehind(); err != nil {
+			w.mu.Lock()
+			err := w.whyBehind()
+			w.mu.Unlock()
+			if err != nil {
 				return nil, err
 			}
 		case <-ctx.Done():

@@ -153,13 +153,14 @@ type Writer struct {
 	spare             []keyring.KeyID // flushed subject keys that nobody uses yet
 	pool              int             // how many keys the next reservation makes
 	closing           bool
-	erasing           []erasing // durable, and not answered yet
-	folding           bool      // the log is being caught up with
-	stalled           bool      // the log is being read again: nothing can be decided
-	condemned         bool      // the state file is damaged, and must not outlive the writer
-	broken            error     // why no command can be taken any more
-	unclear           error     // why no receipt can be given at present, nil once settled
-	behind            error     // why commands are refused until a delay is over; nil while they are not
+	erasing           []erasing   // durable, and not answered yet
+	folding           bool        // the log is being caught up with
+	stalled           bool        // the log is being read again: nothing can be decided
+	condemned         bool        // the state file is damaged, and must not outlive the writer
+	broken            error       // why no command can be taken any more
+	unclear           error       // why no receipt can be given at present, nil once settled
+	behind            error       // why commands are refused until a delay is over; nil while they are not
+	needed            func() bool // as that delay has it
 
 	wall    time.Time
 	elapsed time.Duration

@@ -17,7 +17,8 @@ type requiredArchive struct {
 	begun string
 }
 
-// requiredWait is how long one try waits for another process that writes there.
+// requiredWait is how long one try waits for another process that writes there, before
+// that is told.
 const requiredWait = time.Second
 
 // Required implements ledger.Archive. Where it cannot be told it is.
@@ -27,7 +28,7 @@ func (r *requiredArchive) Required() bool {
 }
 
 // Write implements ledger.Archive. While another process writes there it comes back soon,
-// to be asked again where that is still required.
+// to say so.
 func (r *requiredArchive) Write(ctx context.Context, h page.Head) error {
 	waiting, cancel := context.WithTimeout(ctx, requiredWait)
 	defer cancel()
