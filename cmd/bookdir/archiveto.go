@@ -74,9 +74,10 @@ func (a Archive) write(dir string) error {
 }
 
 // ArchiveTo says where the book's archive is to be, for whom and when it is written;
-// how far it reaches is not looked at. Another place is tried first, which writes to it
-// what every backup replaces: after an error the place of before stands. What was
-// archived in a place before is gone on from; it must be for the same recipients.
+// how far it reaches is not looked at, nor whether receipts wait for it, which
+// RequireArchive says alone. Another place is tried first, which writes to it what every
+// backup replaces: after an error the place of before stands. What was archived in a
+// place before is gone on from; it must be for the same recipients.
 func (b *Book) ArchiveTo(ctx context.Context, next Archive) error {
 	l := b.current()
 	if l.info.ReadOnly {
@@ -100,10 +101,7 @@ func (b *Book) ArchiveTo(ctx context.Context, next Archive) error {
 	if was.To == next.To && holds {
 		return fmt.Errorf("%w: %s", ErrRecipientsChanged, next.To)
 	}
-	next = Archive{
-		To: next.To, Recipients: next.Recipients, Every: next.Every, Required: next.Required,
-		DrillIdentity: was.DrillIdentity, // whoever keeps it chose the recipients, too
-	}
+	next = Archive{To: next.To, Recipients: next.Recipients, Every: next.Every}
 	if was.Origin == l.info.Origin {
 		next.Before = maps.Clone(was.Before)
 	}
@@ -133,6 +131,17 @@ func (b *Book) ArchiveTo(ctx context.Context, next Archive) error {
 		return err
 	}
 	defer settled()
+	now, err := ReadArchive(l.dir) // another process may have said more while the place was tried
+	if err != nil && !errors.Is(err, ErrNoArchive) {
+		return err
+	}
+	if now.To != was.To {
+		return fmt.Errorf("%w: to %s", ErrArchiveMoved, now.To)
+	}
+	r.archive.Required, r.archive.DrillIdentity = now.Required, now.DrillIdentity // whose owner chose the recipients, too
+	if next.Every == was.Every {
+		r.archive.Every = now.Every
+	}
 	return r.archive.write(l.dir)
 }
 
@@ -151,7 +160,7 @@ func (l *link) archivesSo(next Archive) (bool, error) {
 	if err != nil || was.To != next.To || !sameRecipients(was.Recipients, next.Recipients) {
 		return false, err
 	}
-	was.Every, was.Required = next.Every, next.Required
+	was.Every = next.Every
 	return true, was.write(l.dir)
 }
 

@@ -69,12 +69,7 @@ func TestReceiptsAtOnceBesideAnotherBackup(t *testing.T) {
 			t.Errorf("answered without the archive: %v", early.err)
 		case <-time.After(100 * time.Millisecond):
 		}
-		now, err := ReadArchive(a.dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		now.Required = false
-		if err := b.ArchiveTo(t.Context(), now); err != nil {
+		if err := b.RequireArchive(false); err != nil {
 			t.Fatal(err)
 		}
 		select {
@@ -116,6 +111,51 @@ func TestSettingsThatChangeDuringABackup(t *testing.T) {
 			return r.keep()
 		})
 		if kept, e := ReadArchive(a.dir); !errors.Is(err, ErrArchiveMoved) || e != nil || kept.To != now.To || kept.Size != 0 {
+			t.Errorf("kept %+v, %v, %v", kept, err, e)
+		}
+	})
+}
+
+// What is said of the archive while another place is tried stays said, and a place that
+// was named meanwhile is not left behind.
+func TestSettingsThatChangeWhileAPlaceIsTried(t *testing.T) {
+	a := newArchived(t)
+	a.enter(t, true, "Ada")
+	a.with(t, func(b *Book) {
+		if err := b.RequireArchive(true); err != nil {
+			t.Fatal(err)
+		}
+		next, err := ReadArchive(a.dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		to := func(meanwhile func() error) error {
+			next.To = filepath.Join(t.TempDir(), "another")
+			now := b.link.options.Clock.Now
+			b.link.options.Clock.Now = func() time.Time { // it is asked when the trying begins
+				b.link.options.Clock.Now = now
+				if err := meanwhile(); err != nil {
+					t.Fatal(err)
+				}
+				return now()
+			}
+			return b.ArchiveTo(t.Context(), next)
+		}
+		err = to(func() error {
+			same, err := ReadArchive(a.dir)
+			same.Every = time.Hour
+			return errors.Join(err, b.ArchiveTo(t.Context(), same), b.RequireArchive(false))
+		})
+		if kept, e := ReadArchive(a.dir); err != nil || e != nil || kept.To != next.To || kept.Required || kept.Every != time.Hour {
+			t.Errorf("kept %+v, %v, %v", kept, err, e)
+		}
+		third := filepath.Join(t.TempDir(), "third")
+		err = to(func() error {
+			same, err := ReadArchive(a.dir)
+			same.To = third
+			return errors.Join(err, b.ArchiveTo(t.Context(), same))
+		})
+		if kept, e := ReadArchive(a.dir); !errors.Is(err, ErrArchiveMoved) || e != nil || kept.To != third {
 			t.Errorf("kept %+v, %v, %v", kept, err, e)
 		}
 	})

@@ -138,9 +138,6 @@ func (f backupFlags) apply(ctx context.Context, s *session, cmd *cobra.Command) 
 			return false, usage("--every is at least 1s")
 		}
 	}
-	if given("required") {
-		required, a.Required = f.required && !a.Required, a.Required && f.required
-	}
 	if a.To == "" {
 		return false, usage("--to says where the archive is to be")
 	}
@@ -152,7 +149,15 @@ func (f backupFlags) apply(ctx context.Context, s *session, cmd *cobra.Command) 
 			return false, usage("an archive in the book's own folder would be lost with it: give a --to elsewhere")
 		}
 	}
-	return required, s.book.ArchiveTo(ctx, a)
+	if !f.freesReceipts(cmd) {
+		if err := s.book.ArchiveTo(ctx, a); err != nil {
+			return false, err
+		}
+	}
+	if given("required") && !f.required {
+		return false, s.book.RequireArchive(false)
+	}
+	return given("required") && !a.Required, nil
 }
 
 // archiveFlags name an archive and what opens it.
