@@ -45,7 +45,9 @@ type renewal struct {
 	stop   context.CancelFunc
 	done   chan struct{}
 	err    error // valid once done is closed
-	ready  bool  // on the writer's mutex: done is closed
+	// On the writer's mutex.
+	ready bool // done is closed
+	late  bool // whoever waits for it was answered: it cannot go on at present
 }
 
 // newRenewal begins one. It is the flusher's, or that of whoever runs alone.
@@ -84,7 +86,7 @@ func (w *Writer) renew() error {
 		close(r.done)
 		w.at("ready")
 		w.mu.Lock()
-		r.ready = true
+		r.ready, r.late = true, false
 		w.changed.Broadcast()
 		w.mu.Unlock()
 	})
@@ -93,6 +95,10 @@ func (w *Writer) renew() error {
 
 // renewed reports whether states that were made anew are ready. The mutex is held.
 func (w *Writer) renewed() bool { return w.renewal != nil && w.renewal.ready }
+
+// renewsLate reports whether those who wait for states to be made anew were answered, for
+// that cannot go on at present. The mutex is held.
+func (w *Writer) renewsLate() bool { return w.renewal != nil && w.renewal.late }
 
 // abandonRenewal ends what makes the states anew, and removes what it made.
 func (w *Writer) abandonRenewal() error {
@@ -203,9 +209,22 @@ func (w *Writer) replace(ctx context.Context, r *renewal) error {
 }
 
 // follow folds the log while it grows, until little is left: what came while the rest
-// before was folded, as long as that becomes less.
+// before was folded, as long as that becomes less. While the log is away it waits as long
+// as the writer lasts, which goes on without it; those who erase do not.
 func (r *renewal) follow(ctx context.Context) error {
 	r.writer.at("renewing")
+	var late <-chan time.Time // when it could not go on for so long; nil while it can
+	r.failed = func(cause error) {
+		if late == nil {
+			late = time.After(r.writer.AnswerWithin)
+		}
+		select {
+		case <-late:
+			late = overdue // for what fails after it, too
+			r.answerLate(cause)
+		default:
+		}
+	}
 	for before := uint64(math.MaxUint64); ; {
 		r.writer.mu.Lock()
 		to := r.writer.durableHead
@@ -218,7 +237,27 @@ func (r *renewal) follow(ctx context.Context) error {
 			return err
 		}
 		before = rest
+		late = nil
+		r.writer.mu.Lock()
+		r.late = false
+		r.writer.mu.Unlock()
 	}
+}
+
+// overdue is a time that has come.
+var overdue = func() <-chan time.Time { c := make(chan time.Time); close(c); return c }()
+
+// answerLate answers those who erase: their keys are destroyed, and the states know of
+// them until they can be made anew.
+func (r *renewal) answerLate(cause error) {
+	w := r.writer
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, e := range w.erasing {
+		e.request.finishAll(answer{err: fmt.Errorf("%w (the keys are destroyed, and the states cannot be made anew at present: %s)", ErrOutcomeUnknown, cause)})
+	}
+	r.late = true
+	w.changed.Broadcast()
 }
 
 // fold folds the pages up to a head, however long the log cannot be read.

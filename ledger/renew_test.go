@@ -235,6 +235,57 @@ func TestTheLogIsAwayWhileErasing(t *testing.T) {
 	o.close(t)
 }
 
+// While the log cannot be read for longer, whoever erases is told so, others are not kept
+// from anything, and the writer can be closed: the next one makes the states anew.
+func TestTheLogStaysAwayWhileErasing(t *testing.T) {
+	for _, back := range []bool{true, false} {
+		w := newWorld(t)
+		w.answerWithin = 100 * time.Millisecond
+		var away atomic.Bool
+		store := &reads{hooked: hooked{Store: w.store, append: w.store.Append}}
+		store.read = func(ctx context.Context, first, last uint64) iter.Seq2[eventstore.Page, error] {
+			if away.Load() {
+				return func(yield func(eventstore.Page, error) bool) {
+					yield(eventstore.Page{}, fmt.Errorf("%w: for a while", eventstore.ErrUnavailable))
+				}
+			}
+			return w.store.Read(ctx, first, last)
+		}
+		o := w.mustOpen("a", store)
+		w.begin(o)
+		w.do(o, old("bob")...)
+		away.Store(true)
+		e := w.envelope(eraseCommand("bob", customer.All))
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		for range 2 {
+			if _, err := o.Do(ctx, e); !errors.Is(err, ledger.ErrOutcomeUnknown) || ctx.Err() != nil {
+				t.Errorf("the erasure: %v", err)
+			}
+			w.do(o, given.Register(time.Now().String()))
+		}
+		if back {
+			away.Store(false)
+			if r := patiently(t, o, e); r.Command != e.ID {
+				t.Errorf("%+v", r)
+			}
+		}
+		closed := make(chan error, 1)
+		go func() { closed <- o.Close(context.Background()) }()
+		select {
+		case err := <-closed:
+			if err := errors.Join(err, o.state.Close(), o.head.Close()); err != nil {
+				t.Error(err)
+			}
+		case <-ctx.Done():
+			t.Fatal("it is not closed")
+		}
+		if person, _ := w.customerState("a", "bob"); person.Profile != nil || person.Erased != customer.All {
+			t.Errorf("the state has %+v", person)
+		}
+	}
+}
+
 // Another writer takes the log over, and erases too, while the states are made anew:
 // they are made anew for both at once.
 func TestAnotherWriterErasesMeanwhile(t *testing.T) {

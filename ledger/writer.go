@@ -235,14 +235,15 @@ func Open(ctx context.Context, cfg Config) (*Writer, error) {
 // Close waits until every command that was decided is settled, or the context
 // ends, and then until the state file has what is durable. Commands that were
 // not decided yet are answered with ErrClosed. It does not wait for a delay that
-// commands are refused for: the next writer does.
+// commands are refused for, nor for states that cannot be made anew at present: the next
+// writer does.
 func (w *Writer) Close(ctx context.Context) error {
 	abandon := context.AfterFunc(ctx, w.shut)
 	defer abandon()
 	w.mu.Lock()
 	w.closing = true
 	w.nudge()
-	for (len(w.pending) > 0 || len(w.redo) > 0 || len(w.erasing) > 0) && w.broken == nil && w.behind == nil && w.unsettled.Err() == nil {
+	for (len(w.pending) > 0 || len(w.redo) > 0 || len(w.erasing) > 0 && !w.renewsLate()) && w.broken == nil && w.behind == nil && w.unsettled.Err() == nil {
 		w.changed.Wait()
 	}
 	w.mu.Unlock()
