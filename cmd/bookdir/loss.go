@@ -52,13 +52,16 @@ func (l *Loss) Error() string {
 	return fmt.Sprintf("bookdir: %s were acknowledged and are not brought back", l.Positions())
 }
 
-// checkpoint is the newest state that is lost, as the log says it: of the log that is
-// brought back, or else of an earlier epoch of it.
-func (l *Loss) checkpoint(origin string) book.Checkpoint {
+// checkpoints are the newest states that are lost, as the log says it: of the log that is
+// brought back, and of earlier epochs of it.
+func (l *Loss) checkpoints(origin string) (all []book.Checkpoint) {
 	if l.Known > l.Restored {
-		return checkpointOf(origin, l.Newest)
+		all = append(all, checkpointOf(origin, l.Newest))
 	}
-	return checkpointOf(l.Earlier[0].Origin, l.Earlier[0].Newest)
+	for _, e := range l.Earlier {
+		all = append(all, checkpointOf(e.Origin, e.Newest))
+	}
+	return all
 }
 
 // loss tells what is known to have been acknowledged and was not brought back, and

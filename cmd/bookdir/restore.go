@@ -398,8 +398,8 @@ func (r Restore) succeed(dir string, done *Restored, ring *keyring.Ring, from ar
 		Follows: checkpointOf(originAt(verifier, done.Head.Size-1), done.Head),
 	}
 	if done.Loss != nil {
-		lost := done.Loss.checkpoint(from.info.Origin)
-		open.Lost = &lost
+		lost := done.Loss.checkpoints(from.info.Origin)
+		open.Lost, open.LostEarlier = &lost[0], lost[1:]
 	}
 	return open, open.Validate()
 }

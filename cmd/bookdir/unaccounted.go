@@ -107,8 +107,12 @@ func (s said) take(codec *commit.Codec, stored []byte) {
 		return // a check of the log tells what is wrong
 	}
 	for _, e := range c.Events {
-		if opened, is := e.Event.(*book.EpochOpened); is && opened.Lost != nil {
-			s[opened.Lost.Origin] = max(s[opened.Lost.Origin], opened.Lost.Size)
+		opened, is := e.Event.(*book.EpochOpened)
+		if !is || opened.Lost == nil {
+			continue
+		}
+		for _, lost := range append(opened.LostEarlier, *opened.Lost) {
+			s[lost.Origin] = max(s[lost.Origin], lost.Size)
 		}
 	}
 }

@@ -107,6 +107,45 @@ func TestALossThatWasAcceptedIsAccountedFor(t *testing.T) {
 	}
 }
 
+// TestSeveralEpochsThatWentOn: what several epochs acknowledged beyond their ends is
+// accepted as lost at once.
+func TestSeveralEpochsThatWentOn(t *testing.T) {
+	a := newArchived(t)
+	a.enter(t, true, "Ada", "Bob")
+	var given []Checkpoint
+	dir, o := a.dir, a.options
+	for range 2 {
+		next, with, _, err := a.restore(t, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		inBook(t, dir, o, func(b *Book) {
+			r, err := b.Do(t.Context(), register("Eve"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			given = append(given, Checkpoint{File: "eve", Signed: r.Receipt.Checkpoint})
+			a.backup(t, b)
+		})
+		a.archiveAnew(t, next, with)
+		dir, o = next, with
+	}
+	if report := a.check(t); len(report.Unaccounted) != 2 {
+		t.Fatalf("%+v", report)
+	}
+	dir, o, done, err := a.restore(t, func(r *Restore) { r.Expected, r.AcceptLoss = given, new(uint64(2)) })
+	if err != nil || len(done.Loss.Earlier) != 2 || len(done.Unaccounted) != 0 {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	a.archiveAnew(t, dir, o)
+	if report := a.check(t, given...); !report.OK || len(report.Unaccounted) != 0 {
+		t.Errorf("after it was accepted: %+v", report)
+	}
+	if _, _, done, err = a.restore(t, func(r *Restore) { r.Expected = given }); err != nil || done.Loss != nil || len(done.Unaccounted) != 0 {
+		t.Errorf("after it was accepted: %+v, %v", done, err)
+	}
+}
+
 // TestAnEarlierEpochThatCannotBeRead costs no restore.
 func TestAnEarlierEpochThatCannotBeRead(t *testing.T) {
 	a := forked(t)

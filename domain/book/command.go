@@ -47,6 +47,8 @@ type OpenEpoch struct {
 	Origin  string      `json:"origin"`
 	Follows Checkpoint  `json:"follows"`
 	Lost    *Checkpoint `json:"lost,omitempty"`
+	// LostEarlier is as in EpochOpened.
+	LostEarlier []Checkpoint `json:"lost_earlier,omitempty"`
 	// Erased is what the log that is gone on from says beyond that state of it, of
 	// customers whose keys are destroyed therefore; in its order.
 	Erased []Erased `json:"erased,omitempty"`

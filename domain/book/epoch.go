@@ -27,6 +27,11 @@ func (c *OpenEpoch) Validate() error {
 			return domain.Refuse("invalid-epoch", "nothing of customer %s was erased that this program knows", e.Customer)
 		}
 	}
+	for _, lost := range c.LostEarlier {
+		if err := lost.validate(); err != nil {
+			return err
+		}
+	}
 	if c.Lost == nil {
 		return nil
 	}
@@ -52,7 +57,7 @@ func (c *OpenEpoch) Decide(s domain.States, m domain.Moment) ([]domain.Change, e
 	if state.Origin != "" && state.Origin != c.Follows.Origin {
 		return nil, domain.Refuse("invalid-epoch", "the book's log is %s, and not %s", state.Origin, c.Follows.Origin)
 	}
-	changes := one(c, &EpochOpened{Origin: c.Origin, Follows: c.Follows, Lost: c.Lost, Reason: c.Reason})
+	changes := one(c, &EpochOpened{Origin: c.Origin, Follows: c.Follows, Lost: c.Lost, LostEarlier: c.LostEarlier, Reason: c.Reason})
 	for _, e := range c.Erased {
 		// The keys are gone: nothing that stands in the way of an erasure counts any
 		// more. Whoever was registered beyond that state is not known here.

@@ -117,6 +117,8 @@ type EpochOpened struct {
 	// Lost is the newest state of that log, or of an earlier epoch of it, that is known
 	// and was not brought back; nil where nothing is known to be lost.
 	Lost *Checkpoint `json:"lost,omitempty"`
+	// LostEarlier are the newest states of further epochs that are known and lost.
+	LostEarlier []Checkpoint `json:"lost_earlier,omitempty"`
 	// Reason is why the log was brought back.
 	Reason string `json:"reason"`
 }
