@@ -16,6 +16,7 @@ import (
 	"github.com/daybook-ledger/daybook/importer"
 	"github.com/daybook-ledger/daybook/importer/csvfile"
 	"github.com/daybook-ledger/daybook/importer/internal/membook"
+	"github.com/daybook-ledger/daybook/testing/effort"
 )
 
 // retailFile finds the real file, or skips the test.
@@ -88,7 +89,7 @@ func TestRealFile(t *testing.T) {
 	checkTotals(t, book, "4064726.59", "357898.95")
 	checkCountries(t, book)
 
-	if underRace {
+	if effort.UnderRace {
 		return // running twice is tested on small files, and on this one without the detector
 	}
 	second, again := run()

@@ -16,6 +16,7 @@ import (
 	"github.com/daybook-ledger/daybook/projections"
 	"github.com/daybook-ledger/daybook/projections/postgres"
 	"github.com/daybook-ledger/daybook/projections/views"
+	"github.com/daybook-ledger/daybook/testing/effort"
 	"github.com/daybook-ledger/daybook/testing/given"
 	"github.com/daybook-ledger/daybook/testing/viewtest"
 )
@@ -29,7 +30,7 @@ func events() int {
 	if testing.Short() {
 		return 2_000
 	}
-	return 10_000
+	return effort.Of(10_000, 3_000)
 }
 
 // narrow bounds how many pages a transaction has: by their size, which it makes

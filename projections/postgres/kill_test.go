@@ -14,6 +14,7 @@ import (
 	"github.com/daybook-ledger/daybook/projections/postgres"
 	"github.com/daybook-ledger/daybook/projections/sqlite"
 	"github.com/daybook-ledger/daybook/projections/views"
+	"github.com/daybook-ledger/daybook/testing/effort"
 	"github.com/daybook-ledger/daybook/testing/given"
 	"github.com/daybook-ledger/daybook/testing/pgserver"
 	"github.com/daybook-ledger/daybook/testing/viewtest"
@@ -61,7 +62,7 @@ func TestSame(t *testing.T) {
 }
 
 // killings is how often the server is killed.
-const killings = 20
+var killings = effort.Of(20, 8)
 
 // TestKilled: whenever the server dies while views catch up, what it has
 // afterwards is what the log says at the cursor, and in the end what SQLite has.
@@ -72,7 +73,7 @@ func TestKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer own.Stop() //nolint:errcheck // it may be dead
-	book := trade(t, 6000)
+	book := trade(t, effort.Of(6000, 2500))
 	log := viewtest.NewLog(book, 16)
 	reference, err := embedded(t).Open("reference")
 	if err != nil {

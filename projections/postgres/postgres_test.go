@@ -3,7 +3,6 @@ package postgres_test
 import (
 	"context"
 	"database/sql"
-	"flag"
 	"fmt"
 	"os"
 	"sync"
@@ -16,6 +15,7 @@ import (
 	"github.com/daybook-ledger/daybook/projections/postgres"
 	"github.com/daybook-ledger/daybook/projections/views"
 	"github.com/daybook-ledger/daybook/testing/compiled"
+	"github.com/daybook-ledger/daybook/testing/effort"
 	"github.com/daybook-ledger/daybook/testing/given"
 	"github.com/daybook-ledger/daybook/testing/pgserver"
 	"github.com/daybook-ledger/daybook/testing/viewtest"
@@ -32,12 +32,7 @@ func TestMain(m *testing.M) {
 	compiled.SQLite()
 	// The folds are those of package sqlite's tests, which take more random books
 	// through them; here it is how rows are written that is tested.
-	flag.Parse()
-	if checks := flag.Lookup("rapid.checks"); checks != nil && checks.Value.String() == checks.DefValue {
-		if err := checks.Value.Set("30"); err != nil {
-			panic(err)
-		}
-	}
+	effort.Checks(effort.Of(30, 10))
 	code := m.Run()
 	if shared.server != nil {
 		if err := shared.server.Stop(); err != nil {

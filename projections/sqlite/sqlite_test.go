@@ -14,6 +14,7 @@ import (
 	"github.com/daybook-ledger/daybook/projections/sqlite"
 	"github.com/daybook-ledger/daybook/projections/views"
 	"github.com/daybook-ledger/daybook/testing/compiled"
+	"github.com/daybook-ledger/daybook/testing/effort"
 	"github.com/daybook-ledger/daybook/testing/viewtest"
 )
 
@@ -23,6 +24,7 @@ func TestMain(m *testing.M) {
 		victim(place)
 		return
 	}
+	effort.Checks(effort.Of(100, 30))
 	os.Exit(m.Run())
 }
 

@@ -37,12 +37,12 @@ func testMoments(t *testing.T, e Engine) {
 		defer s.Close()
 		catchUp(rt, s, l)
 		m := moments{rt, s, l, rapid.IntRange(1, len(b.Log)).Draw(rt, "size")}
-		m.recorded()
+		then := m.recorded()
 		days := []domain.Date{given.Today.AddDays(rapid.IntRange(-10, 70).Draw(rt, "day"))}
 		for _, e := range entries(rt, b) {
 			days = append(days, e.Date)
 		}
-		m.effective(rapid.SampledFrom(days).Draw(rt, "effective"))
+		m.effective(then, rapid.SampledFrom(days).Draw(rt, "effective"))
 		newest := domain.Date("")
 		for _, e := range entries(rt, b) {
 			newest = max(newest, e.Date)
@@ -83,8 +83,9 @@ func testMomentsRevalued(t *testing.T, e Engine) {
 	})
 	l := NewLog(b, 3)
 	m := moments{t, filled(t, e, "revalued", l), l, len(b.Log)}
+	then := m.then("")
 	for _, day := range []domain.Date{through.AddDays(-1), through, through.AddDays(1)} {
-		m.effective(day)
+		m.effective(then, day)
 	}
 }
 
@@ -129,10 +130,11 @@ func scratch(t tester, until domain.Date) *sqlite.Scratch {
 	return s
 }
 
-// recorded compares what was recorded up to the moment.
-func (m moments) recorded() {
+// recorded compares what was recorded up to the moment with views that were made from
+// the log as it was, which it gives.
+func (m moments) recorded() (then *sqlite.Scratch) {
 	m.Helper()
-	then := m.then("")
+	then = m.then("")
 	for _, day := range []domain.Date{"", given.Today, given.Today.AddDays(20)} {
 		want := must[views.TrialBalance](m)(then.TrialBalance(within(m), views.BalanceFilter{At: views.Moment{Effective: day}, Explain: true}))
 		got := must[views.TrialBalance](m)(m.now.TrialBalance(within(m), views.BalanceFilter{
@@ -150,7 +152,7 @@ func (m moments) recorded() {
 	}
 	documents := documentsOf(m.log.Book)
 	if len(documents) == 0 {
-		return
+		return then
 	}
 	for _, stream := range sample(documents, 2) {
 		commits, err := m.now.CommitsOf(within(m), stream, uint64(m.size), at)
@@ -168,13 +170,14 @@ func (m moments) recorded() {
 		}
 		m.same(got, want, "%s at %d commits", stream, m.size)
 	}
+	return then
 }
 
-// effective compares what is dated up to a day, of what was recorded up to the
-// moment.
-func (m moments) effective(day domain.Date) {
+// effective compares what is dated up to a day with that of all that was recorded up
+// to the moment.
+func (m moments) effective(all *sqlite.Scratch, day domain.Date) {
 	m.Helper()
-	all, dated := m.then(""), m.then(day)
+	dated := m.then(day)
 	want := must[views.TrialBalance](m)(all.TrialBalance(within(m), views.BalanceFilter{At: views.Moment{Effective: day}}))
 	got := must[views.TrialBalance](m)(dated.TrialBalance(within(m), views.BalanceFilter{}))
 	want.Effective = ""

@@ -1,0 +1,6 @@
+//go:build !race
+
+package effort
+
+// UnderRace tells that the race detector runs.
+const UnderRace = false
