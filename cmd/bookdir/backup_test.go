@@ -19,6 +19,7 @@ import (
 // A backup that was killed leaves files, which may hold keys that are erased later: they
 // go with the next one, with a pruning, and with the whole log.
 func TestWhatAKilledBackupLeftIsSwept(t *testing.T) {
+	t.Parallel()
 	for name, next := range map[string]func(b *Book, log archive.Log) error{
 		"a backup":       func(b *Book, _ archive.Log) error { _, err := b.Backup(t.Context(), nil); return err },
 		"a pruning":      func(b *Book, _ archive.Log) error { _, err := b.Prune(t.Context()); return err },
@@ -51,6 +52,7 @@ func TestWhatAKilledBackupLeftIsSwept(t *testing.T) {
 // What is merged after a rotation is under a checkpoint that counts, though the archive
 // was behind.
 func TestAPruningAfterARotation(t *testing.T) {
+	t.Parallel()
 	a := newArchived(t)
 	a.enter(t, true, "Ada")
 	a.enter(t, true, "Bob")
@@ -78,6 +80,7 @@ func TestAPruningAfterARotation(t *testing.T) {
 // An archive is for the same recipients for ever, whatever other places the book was
 // archived in meanwhile, and whether or not it remembers.
 func TestAnArchiveIsForTheSameRecipients(t *testing.T) {
+	t.Parallel()
 	x, err := age.GenerateX25519Identity()
 	if err != nil {
 		t.Fatal(err)
@@ -128,6 +131,7 @@ func TestAnArchiveIsForTheSameRecipients(t *testing.T) {
 
 // Where a place cannot be read, the book remembers for whom it archived there.
 func TestRecipientsOfAPlaceThatCannotBeRead(t *testing.T) {
+	t.Parallel()
 	a := newArchived(t)
 	a.enter(t, true, "Ada")
 	a.with(t, func(b *Book) {
@@ -159,6 +163,7 @@ func (unreadable) List(context.Context, string) ([]string, error) { return nil, 
 
 // What is replaced in an archive is written again where it is missing.
 func TestWhatAnArchiveLostIsWrittenAgain(t *testing.T) {
+	t.Parallel()
 	for _, lost := range [][]string{{"ring.age"}, {"keys"}, {"book"}, {"book", "keys", "ring.age"}} {
 		t.Run(strings.Join(lost, ","), func(t *testing.T) {
 			a := newArchived(t)
@@ -178,6 +183,7 @@ func TestWhatAnArchiveLostIsWrittenAgain(t *testing.T) {
 
 // A place that cannot be written does not take the place of one that can.
 func TestAPlaceIsTriedFirst(t *testing.T) {
+	t.Parallel()
 	a := newArchived(t)
 	a.enter(t, true, "Ada")
 	file := filepath.Join(t.TempDir(), "file")
@@ -227,6 +233,7 @@ func TestAPlaceThatPermitsNothing(t *testing.T) {
 // Where the book is gone a log ends before what is damaged in its archive, if that is
 // said, and right before it.
 func TestALogEndsBeforeADamagedSegment(t *testing.T) {
+	t.Parallel()
 	a := newArchived(t)
 	for _, name := range []string{"Ada", "Bob", "Cy"} {
 		a.enter(t, true, name)

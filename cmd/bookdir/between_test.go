@@ -25,6 +25,7 @@ func (s *stepping) clock() ledger.Clock {
 // Wherever pages and barriers end, the commits between two sizes are those, and
 // the size at a moment is how many were recorded by then.
 func TestBetween(t *testing.T) {
+	t.Parallel()
 	dir, o := create(t)
 	clock := &stepping{time.Now().Add(time.Hour).UTC()}
 	o.Clock = clock.clock()

@@ -71,6 +71,7 @@ func (p people) check(t *testing.T, dir string, o Options, erased map[string]boo
 // TestErasedBeyondTheEndOfACopy: who was erased after the moment that a copy shows is
 // erased in it, whatever ring came back, and nobody else is.
 func TestErasedBeyondTheEndOfACopy(t *testing.T) {
+	t.Parallel()
 	for _, readOnly := range []bool{true, false} {
 		for _, stale := range []bool{true, false} {
 			t.Run(fmt.Sprintf("read-only=%t, stale=%t", readOnly, stale), func(t *testing.T) {
@@ -147,6 +148,7 @@ func TestErasedBeyondTheEndOfACopy(t *testing.T) {
 
 // TestAProofThatIsNone: a copy takes no erasure as proved that its pages do not prove.
 func TestAProofThatIsNone(t *testing.T) {
+	t.Parallel()
 	a := newArchived(t)
 	p := people{}
 	a.with(t, func(b *Book) {
@@ -188,6 +190,7 @@ func TestAProofThatIsNone(t *testing.T) {
 // A backup that ends after it wrote the ring, from which keys are gone, and before it
 // wrote the pages, leaves an archive that comes back as far as its pages go.
 func TestABackupEndsAfterTheRing(t *testing.T) {
+	t.Parallel()
 	a := newArchived(t)
 	p := people{}
 	a.with(t, func(b *Book) {

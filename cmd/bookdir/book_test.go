@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -46,10 +47,48 @@ func gbp(t *testing.T) money.Currency {
 	return c
 }
 
+// shared is a new book and the file of its root key, which tests copy: made for the
+// first of them, removed by TestMain.
+var shared struct {
+	sync.Mutex
+	folder string
+}
+
+// create gives a new book in a folder of its own. All these are copies of one: where a
+// test takes two, createAnother makes the second.
 func create(t *testing.T) (string, Options) {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "book")
-	root := keyring.KeyFile(keyFile(t))
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.folder == "" {
+		folder, err := os.MkdirTemp("", "daybook-shared-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		shared.folder = folder
+		createIn(t, folder)
+	}
+	folder := copyOf(t, shared.folder)
+	key := filepath.Join(folder, "key")
+	if err := os.Chmod(key, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(folder, "book"), Options{Root: keyring.KeyFile(key), Clock: SystemClock(), Log: quiet()}
+}
+
+// createAnother makes a book that is none of those of create.
+func createAnother(t *testing.T) (string, Options) {
+	t.Helper()
+	return createIn(t, t.TempDir())
+}
+
+func createIn(t *testing.T, folder string) (string, Options) {
+	t.Helper()
+	dir, key := filepath.Join(folder, "book"), filepath.Join(folder, "key")
+	if err := os.Rename(keyFile(t), key); err != nil {
+		t.Fatal(err)
+	}
+	root := keyring.KeyFile(key)
 	_, err := Create(t.Context(), dir, Settings{
 		Seller: book.Seller{Name: "Acme Ltd", Country: "GB"}, Currency: gbp(t), Owner: "owner",
 		Root: root, Clock: SystemClock(), Log: quiet(),

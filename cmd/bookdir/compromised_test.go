@@ -63,6 +63,7 @@ func (a *archived) verify(t *testing.T) ArchiveReport {
 // A key that was compromised signed what was archived: its checkpoints count no more,
 // and the pages come back all the same, under those of the key that came after.
 func TestAnArchiveOfACompromisedKey(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		cosigned uint64
 		archived bool // before the rotation
@@ -99,6 +100,7 @@ func TestAnArchiveOfACompromisedKey(t *testing.T) {
 // What whoever had the key puts in the place of the pages is refused, also where they
 // remove all that a later key signed.
 func TestAForgedPageOfACompromisedKey(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(t *testing.T, a *archived, segments []string)
 		want   error

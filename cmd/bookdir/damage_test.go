@@ -21,7 +21,7 @@ type evidence struct {
 
 // gather makes a book of a few commits, each in a page of its own, and takes its
 // pages and its signing key.
-func gather(t *testing.T) evidence {
+func gather(t *testing.T, create func(*testing.T) (string, Options)) evidence {
 	t.Helper()
 	dir, o := create(t)
 	b, err := Open(t.Context(), dir, o)

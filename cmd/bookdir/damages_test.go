@@ -102,7 +102,8 @@ const (
 // TestDamages makes every damage of a good book, and expects what must find it to
 // find it, and to name its place.
 func TestDamages(t *testing.T) {
-	e, f := gather(t), bookkeeper(t)
+	t.Parallel()
+	e, f := gather(t, create), bookkeeper(t, create)
 	if found := e.found(t, e.pages, VerifyOptions{}); found != nil {
 		t.Fatalf("in a good log: %+v", found)
 	}
@@ -158,7 +159,7 @@ func tabled(t *testing.T, all []damage) {
 // pageDamages are of the stored pages: verification finds them without a key.
 func pageDamages(t *testing.T, e evidence) []damage {
 	n := e.full()
-	other := gather(t)
+	other := gather(t, createAnother)
 	same := func(*page.Page) {}
 	note := func(text string) func([]byte) int {
 		return func(body []byte) int { return bytes.Index(body, []byte(text)) + len(text) }
@@ -493,7 +494,7 @@ func viewDamages(f *forger) []damage {
 // signedDamages are made by whoever has the signing key, and signs everything
 // after them anew: the pages are as good as before.
 func signedDamages(t *testing.T, f *forger) []damage {
-	other := bookkeeper(t)
+	other := bookkeeper(t, createAnother)
 	swapped := f.replaced(received, f.commits[closed])
 	swapped[closed] = f.commits[received]
 	broken := bytes.Clone(f.commits[received])

@@ -15,6 +15,7 @@ import (
 // An erasure beside a deep verification stands in a page that the verification does not
 // come to, and is one all the same.
 func TestDeepBesideAnErasure(t *testing.T) {
+	t.Parallel()
 	dir, o := create(t)
 	b, err := Open(t.Context(), dir, o)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 // While a drill runs nothing beside the book that it brings back opens it, so that what
 // a drill leaves that is killed cannot be read; one that ends leaves nothing.
 func TestDrillLeavesNothingThatOpens(t *testing.T) {
+	t.Parallel()
 	a := newArchived(t)
 	a.enter(t, true, "Ada", "Bob")
 	in := t.TempDir()

@@ -98,6 +98,7 @@ func filesIn(t *testing.T, dir string) map[string]string {
 // An export that could not write a file signs nothing, and writes everything anew
 // when it can, wherever in a page it was when it failed.
 func TestAnExportGoesOnAfterAFailedWrite(t *testing.T) {
+	t.Parallel()
 	for what, commits := range map[string]int{
 		"in the middle of a page": 100, "at its first commit": 57, "at its last commit": 56, "in no full tile": 10,
 	} {
@@ -152,6 +153,7 @@ func TestAnExportGoesOnAfterAFailedWrite(t *testing.T) {
 
 // The tiles of another log, or of one that the log does not extend, stay as they are.
 func TestAnExportOverAnother(t *testing.T) {
+	t.Parallel()
 	const acme = "example.com/books/acme"
 	logs := func(origin string, whats ...string) *paged {
 		l := newPaged(t, origin)

@@ -56,7 +56,7 @@ const (
 
 // bookkeeper makes a book with a payment in a period that is closed and settled,
 // the hashes of its views, and, after that, an invoice and another customer.
-func bookkeeper(t *testing.T) *forger {
+func bookkeeper(t *testing.T, create func(*testing.T) (string, Options)) *forger {
 	t.Helper()
 	dir, o := create(t)
 	f := &forger{dir: dir, options: o}

@@ -9,5 +9,9 @@ import (
 
 func TestMain(m *testing.M) {
 	compiled.SQLite()
-	os.Exit(m.Run())
+	code := m.Run()
+	if shared.folder != "" {
+		_ = os.RemoveAll(shared.folder)
+	}
+	os.Exit(code)
 }

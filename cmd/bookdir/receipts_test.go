@@ -14,7 +14,8 @@ import (
 // TestHonoursGoesByWhatTheReceiptProves: what lies after a receipt's checkpoint says
 // nothing of it, and where what lies before cannot be read nobody is accused.
 func TestHonoursGoesByWhatTheReceiptProves(t *testing.T) {
-	f := bookkeeper(t)
+	t.Parallel()
+	f := bookkeeper(t, create)
 	receipt := f.receipts[settled-1]
 	if receipt.Position != settled {
 		t.Fatalf("the receipt is for position %d", receipt.Position)

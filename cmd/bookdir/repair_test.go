@@ -64,6 +64,7 @@ func dropIndex(t *testing.T, dir string) {
 }
 
 func TestALogIsMended(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		damage func(t *testing.T, a *archived)
 		mended uint64 // at least
@@ -124,6 +125,7 @@ func TestALogIsMended(t *testing.T) {
 
 // What was acknowledged after the last backup survives, if the disk still has it.
 func TestWhatTheArchiveLacksSurvives(t *testing.T) {
+	t.Parallel()
 	a := newArchived(t)
 	a.enter(t, true, "Ada", "Bob")
 	a.enter(t, false, "Cy", "Di")
@@ -136,6 +138,7 @@ func TestWhatTheArchiveLacksSurvives(t *testing.T) {
 }
 
 func TestWhatStaysLostMustBeAccepted(t *testing.T) {
+	t.Parallel()
 	for _, withArchive := range []bool{true, false} {
 		t.Run(fmt.Sprintf("archive=%t", withArchive), func(t *testing.T) {
 			a := newArchived(t)
@@ -185,6 +188,7 @@ func TestWhatStaysLostMustBeAccepted(t *testing.T) {
 // Without the remembered head nobody knows what was lost: the log goes on under
 // another name.
 func TestAMissingHeadBeginsAnEpoch(t *testing.T) {
+	t.Parallel()
 	a := newArchived(t)
 	a.enter(t, true, "Ada")
 	remove(t, filepath.Join(a.dir, "head"))

@@ -62,6 +62,7 @@ func repairSteps(t *testing.T, dir, key, step string) (came []string) {
 // A repair that is killed at any step, and its successor at any step after that, leaves
 // the book as it was or repaired, and the next brings it to its end.
 func TestARepairIsKilled(t *testing.T) {
+	t.Parallel()
 	a := newArchived(t)
 	key := filepath.Join(t.TempDir(), "key")
 	if err := os.WriteFile(key, bytes.Repeat([]byte{7, 201}, 16), 0o600); err != nil {

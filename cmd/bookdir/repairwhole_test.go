@@ -79,6 +79,7 @@ func cut(t *testing.T, dir string, bytes int64) {
 
 // A repair that is refused leaves everything as it was.
 func TestARefusedRepairChangesNothing(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		damage func(t *testing.T, a *archived)
 		repair func(r *Repair)
@@ -212,6 +213,7 @@ func (a *archived) erase(t *testing.T) {
 // A last page that held no commit is lost, and nothing with it: the log goes on, but
 // under another name, for under the old one that page was signed.
 func TestALostPageWithoutCommits(t *testing.T) {
+	t.Parallel()
 	for _, withArchive := range []bool{true, false} {
 		t.Run(fmt.Sprintf("archive=%t", withArchive), func(t *testing.T) {
 			a := newArchived(t)
@@ -248,6 +250,7 @@ func TestALostPageWithoutCommits(t *testing.T) {
 
 // An erasure that the archive has comes back with its page.
 func TestALostErasureIsArchived(t *testing.T) {
+	t.Parallel()
 	a := newArchived(t)
 	a.enter(t, false, "Ada")
 	a.erase(t)
@@ -264,6 +267,7 @@ func TestALostErasureIsArchived(t *testing.T) {
 // An epoch may be lost whole, or not be brought back: the next goes on from the one
 // before it.
 func TestALostEpoch(t *testing.T) {
+	t.Parallel()
 	a := newArchived(t)
 	a.enter(t, true, "Ada", "Bob")
 	remove(t, filepath.Join(a.dir, "head"))
@@ -293,6 +297,7 @@ func TestALostEpoch(t *testing.T) {
 
 // Keys that were made while a repair was under way are not undone.
 func TestTheRingIsChangedMeanwhile(t *testing.T) {
+	t.Parallel()
 	a := newArchived(t)
 	a.enter(t, false, "Ada", "Bob")
 	cut(t, a.dir, 200)
@@ -323,6 +328,7 @@ func TestTheRingIsChangedMeanwhile(t *testing.T) {
 
 // A process that finds no log, while a repair exchanges the two, stands in nobody's way.
 func TestTheBookIsOpenedMeanwhile(t *testing.T) {
+	t.Parallel()
 	a := newArchived(t)
 	a.enter(t, false, "Ada", "Bob")
 	a.receipts = a.receipts[:1]
@@ -355,6 +361,7 @@ func TestTheBookIsOpenedMeanwhile(t *testing.T) {
 
 // What the server keeps of a log besides its blocks can be made anew around them.
 func TestBlocksAreReadByThemselves(t *testing.T) {
+	t.Parallel()
 	for file, damage := range map[string]func(path string) error{
 		"meta.inf":  os.Remove,
 		"meta.sum":  os.Remove,
@@ -390,6 +397,7 @@ func TestBlocksAreReadByThemselves(t *testing.T) {
 
 // A book whose epoch nothing opens takes no commands until a repair opens it.
 func TestAnUnopenedEpoch(t *testing.T) {
+	t.Parallel()
 	a := newArchived(t)
 	a.enter(t, false, "Ada")
 	l := &link{dir: a.dir, info: info(t, a.dir), options: a.options}
@@ -441,6 +449,7 @@ func list(t *testing.T, b *Book) {
 // Lists that show what a repair gave up are made anew, though they are ahead of the log;
 // where no repair says so, only by who says so.
 func TestListsOfWhatWasGivenUp(t *testing.T) {
+	t.Parallel()
 	a := newArchived(t)
 	a.enter(t, true, "Ada", "Bob")
 	a.enter(t, false, "Cy", "Di", "Eve")

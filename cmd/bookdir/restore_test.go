@@ -40,6 +40,11 @@ type archived struct {
 
 func newArchived(t *testing.T) *archived {
 	t.Helper()
+	return archivedOf(t, create)
+}
+
+func archivedOf(t *testing.T, create func(*testing.T) (string, Options)) *archived {
+	t.Helper()
 	escrow, err := age.GenerateX25519Identity()
 	if err != nil {
 		t.Fatal(err)
@@ -199,6 +204,7 @@ func TestABookIsBroughtBack(t *testing.T) {
 // TestWhoMayNotOpenAnEpoch: whoever may not is told before the log is folded, which in
 // a large book takes minutes.
 func TestWhoMayNotOpenAnEpoch(t *testing.T) {
+	t.Parallel()
 	a := newArchived(t)
 	a.enter(t, true, "Ada", "Bob")
 	opened := false
@@ -226,6 +232,7 @@ func info(t *testing.T, dir string) Info {
 }
 
 func TestALossIsSaidAndMustBeAccepted(t *testing.T) {
+	t.Parallel()
 	a := newArchived(t)
 	a.enter(t, true, "Ada")
 	a.enter(t, false, "Bob", "Cy")
@@ -256,6 +263,7 @@ func TestALossIsSaidAndMustBeAccepted(t *testing.T) {
 }
 
 func TestWhatTheArchiveLacks(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(t *testing.T, a *archived, segments []string)
 		want   error
@@ -347,6 +355,7 @@ func cutShort(t *testing.T, path string) {
 }
 
 func TestACopyToBeReadOnly(t *testing.T) {
+	t.Parallel()
 	a := newArchived(t)
 	a.enter(t, true, "Ada")
 	time.Sleep(2 * time.Millisecond)
@@ -374,6 +383,7 @@ func TestACopyToBeReadOnly(t *testing.T) {
 
 // A folder that is copied and goes on twice must not mix in one archive.
 func TestTwoCopiesOfABookShareNoArchive(t *testing.T) {
+	t.Parallel()
 	a := newArchived(t)
 	a.enter(t, true, "Ada")
 	twin := *a
@@ -392,6 +402,7 @@ func TestTwoCopiesOfABookShareNoArchive(t *testing.T) {
 
 // What a folder forgot of its archive is found in the archive.
 func TestABackupGoesOn(t *testing.T) {
+	t.Parallel()
 	a := newArchived(t)
 	a.enter(t, true, "Ada")
 	kept, err := os.ReadFile(archivePath(a.dir))
@@ -423,6 +434,7 @@ func TestABackupGoesOn(t *testing.T) {
 // A folder whose disk is not mounted is empty, and no archive: nothing is written
 // there, and nothing is missing when the disk is back.
 func TestAnArchiveThatIsGone(t *testing.T) {
+	t.Parallel()
 	a := newArchived(t)
 	a.enter(t, true, "Ada")
 	away := a.to + ".away"
@@ -454,6 +466,7 @@ func TestAnArchiveThatIsGone(t *testing.T) {
 
 // Segments that were removed are written again, with all that follow.
 func TestAnArchiveThatLostSegments(t *testing.T) {
+	t.Parallel()
 	for _, which := range []string{"first", "last", "all"} {
 		t.Run(which, func(t *testing.T) {
 			a := newArchived(t)
@@ -486,6 +499,7 @@ func TestAnArchiveThatLostSegments(t *testing.T) {
 }
 
 func TestAnErasureReachesTheArchive(t *testing.T) {
+	t.Parallel()
 	for _, stale := range []bool{false, true} {
 		t.Run(fmt.Sprintf("stale=%t", stale), func(t *testing.T) {
 			a := newArchived(t)
@@ -550,6 +564,7 @@ func TestAnErasureReachesTheArchive(t *testing.T) {
 }
 
 func TestAnOfflineIdentityIsAskedFor(t *testing.T) {
+	t.Parallel()
 	a := newArchived(t)
 	file := filepath.Join(t.TempDir(), "identity")
 	admin, err := OpenAdmin(t.Context(), a.dir, "", a.options)
@@ -574,6 +589,7 @@ func TestAnOfflineIdentityIsAskedFor(t *testing.T) {
 }
 
 func TestAnOpenBookBacksUpOnItsSchedule(t *testing.T) {
+	t.Parallel()
 	a := newArchived(t)
 	a.with(t, func(b *Book) {
 		if err := b.ArchiveTo(t.Context(), Archive{To: a.to, Recipients: []string{a.ids[0].(*age.X25519Identity).Recipient().String()}, Every: time.Millisecond}); err != nil {
@@ -594,6 +610,7 @@ func TestAnOpenBookBacksUpOnItsSchedule(t *testing.T) {
 }
 
 func TestAFolderThatIsNotEmptyIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	a := newArchived(t)
 	a.enter(t, true, "Ada")
 	r := Restore{From: a.place, Identities: a.ids, Root: a.options.Root, Principal: "owner", Clock: SystemClock(), Log: quiet()}
@@ -662,6 +679,7 @@ func viewHashes(t *testing.T, b *Book, before func(size uint64)) map[string]view
 // TestADamagedSegmentCostsNothingBeforeIt: a segment that is damaged or missing costs no
 // commit before it, and the refusal says how much that is.
 func TestADamagedSegmentCostsNothingBeforeIt(t *testing.T) {
+	t.Parallel()
 	for name, harm := range map[string]func(t *testing.T, path string){
 		"damaged": func(t *testing.T, path string) { flip(t, path, -40) }, "missing": remove,
 	} {

@@ -12,6 +12,7 @@ import (
 // A restore that fails leaves nothing on the disk that opens: what it had made of the
 // ring has all keys of the book.
 func TestARestoreThatFailsLeavesNoRing(t *testing.T) {
+	t.Parallel()
 	a := newArchived(t)
 	a.enter(t, true, "Ada", "Bob")
 	dir := filepath.Join(t.TempDir(), "restored")
@@ -43,6 +44,7 @@ func TestARestoreThatFailsLeavesNoRing(t *testing.T) {
 // A restore that was killed is done again in the same folder, which another may not use
 // meanwhile; a book is not taken for what one left.
 func TestARestoreThatWasKilledIsDoneAgain(t *testing.T) {
+	t.Parallel()
 	a := newArchived(t)
 	a.enter(t, true, "Ada", "Bob")
 	dir := filepath.Join(t.TempDir(), "restored")

@@ -11,6 +11,7 @@ import (
 
 // An open book reads its log again and again.
 func TestABookIsScrubbedWhileItIsOpen(t *testing.T) {
+	t.Parallel()
 	dir, o := create(t)
 	o.ScrubAfter = time.Millisecond
 	b, err := Open(t.Context(), dir, o)
@@ -40,6 +41,7 @@ func TestABookIsScrubbedWhileItIsOpen(t *testing.T) {
 
 // What a pass finds, it tells.
 func TestAScrubTellsWhatItFinds(t *testing.T) {
+	t.Parallel()
 	dir, o := create(t)
 	b, err := Open(t.Context(), dir, o)
 	if err != nil {

@@ -54,6 +54,7 @@ func (a *archived) isEve(t *testing.T, all []Unaccounted) bool {
 // TestAnEarlierEpochThatWentOn: what an archive holds of an earlier epoch and no later
 // one accounts for is told, until it is accepted as lost.
 func TestAnEarlierEpochThatWentOn(t *testing.T) {
+	t.Parallel()
 	a := forked(t)
 	_, _, done, err := a.restore(t, nil)
 	if err != nil || done.Info.Epoch != 3 || done.Loss != nil || !a.isEve(t, done.Unaccounted) {
@@ -91,6 +92,7 @@ func TestAnEarlierEpochThatWentOn(t *testing.T) {
 // TestALossThatWasAcceptedIsAccountedFor: an epoch that was opened over a known loss says
 // so itself.
 func TestALossThatWasAcceptedIsAccountedFor(t *testing.T) {
+	t.Parallel()
 	a := newArchived(t)
 	a.enter(t, true, "Ada", "Bob")
 	dir, o, _, err := a.restore(t, func(r *Restore) { r.UntilSize, r.AcceptLoss = 2, new(uint64(1)) })
@@ -148,6 +150,7 @@ func TestSeveralEpochsThatWentOn(t *testing.T) {
 
 // TestAnEarlierEpochThatCannotBeRead costs no restore.
 func TestAnEarlierEpochThatCannotBeRead(t *testing.T) {
+	t.Parallel()
 	a := forked(t)
 	segments, err := filepath.Glob(filepath.Join(a.to, info(t, a.dir).Origin, "segments", "*.age"))
 	if err != nil || len(segments) == 0 {
@@ -163,7 +166,8 @@ func TestAnEarlierEpochThatCannotBeRead(t *testing.T) {
 
 // TestACheckpointOfNoEpoch is refused as before.
 func TestACheckpointOfNoEpoch(t *testing.T) {
-	a, other := forked(t), newArchived(t)
+	t.Parallel()
+	a, other := forked(t), archivedOf(t, createAnother)
 	other.enter(t, true, "Mallory")
 	_, _, _, err := a.restore(t, func(r *Restore) {
 		r.Expected = []Checkpoint{{File: "other", Signed: other.receipts[0].Receipt.Checkpoint}}
