@@ -229,6 +229,7 @@ func TestEraseContact(t *testing.T) {
 // While customers are erased others go on giving commands; none is lost, and the
 // state at the end is that of the log.
 func TestEraseAmongOthers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	o := w.mustOpen("a", w.store)
 	w.begin(o)
@@ -423,6 +424,7 @@ func TestErasedChild(t *testing.T) {
 // Wherever a process dies in the middle of an erasure, either the log does not
 // know of it and nothing is gone, or the next start brings it to its end.
 func TestKilledWhileErasing(t *testing.T) {
+	t.Parallel()
 	for _, step := range erasureSteps {
 		t.Run(step, func(t *testing.T) {
 			w := newWorld(t)

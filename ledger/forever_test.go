@@ -11,6 +11,7 @@ import (
 // A command that is in the book is never entered again, whoever asks and however
 // the writer came by what it knows; the receipt is for the original.
 func TestACommandIsKnownForEver(t *testing.T) {
+	t.Parallel()
 	again := func(t *testing.T, o *writer, e ledger.Envelope, first ledger.Receipt) {
 		t.Helper()
 		size := o.Durable().Size

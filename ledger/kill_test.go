@@ -97,6 +97,7 @@ func TestKilledChild(t *testing.T) {
 // A process that is killed at any step, again and again, loses nothing that it
 // acknowledged and doubles nothing.
 func TestKillAtEveryStep(t *testing.T) {
+	t.Parallel()
 	kills := 1
 	if text := os.Getenv("DAYBOOK_KILLS"); text != "" {
 		var err error

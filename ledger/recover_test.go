@@ -45,6 +45,7 @@ func (w *world) fill(h *history, n int) {
 // The tree and the state file are conveniences: without either the writer comes
 // to the same place.
 func TestConveniencesAreMadeAnew(t *testing.T) {
+	t.Parallel()
 	for name, harm := range map[string]func(t *testing.T, w *world){
 		"no state":       func(t *testing.T, w *world) { remove(t, w, "state-a", "state-a-wal", "state-a-shm") },
 		"no tree":        func(t *testing.T, w *world) { remove(t, w, "tree-a") },
@@ -373,6 +374,7 @@ func TestAnExpectedRevision(t *testing.T) {
 }
 
 func TestCommandsThatAreTooLarge(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	o := w.mustOpen("a", w.store)
 	w.begin(o)
@@ -398,6 +400,7 @@ func TestCommandsThatAreTooLarge(t *testing.T) {
 
 // A page that several large commits would fill leaves some for the next.
 func TestLargeCommitsShareNoPage(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	log := memory.NewLog(600 << 10)
 	w.store = memory.Open(log)
