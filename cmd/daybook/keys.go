@@ -128,6 +128,7 @@ func identityFlag(cmd *cobra.Command) *string {
 // withAdmin runs f while the book is held for it alone, and answers with the
 // list of keys.
 func (a *app) withAdmin(ctx context.Context, identity string, f func(*bookdir.Admin) error, tell func(w io.Writer)) error {
+	a.compile()
 	dir, err := a.bookDir()
 	if err != nil {
 		return err
@@ -140,6 +141,7 @@ func (a *app) withAdmin(ctx context.Context, identity string, f func(*bookdir.Ad
 	if err != nil {
 		return err
 	}
+	<-a.compiled
 	admin, err := bookdir.OpenAdmin(ctx, dir, identity, bookdir.Options{Root: root, Clock: a.clock, Log: a.log})
 	if err != nil {
 		return err
