@@ -8,6 +8,7 @@ RACE := $(if $(shell command -v $${CC:-gcc}),-race)
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 FUZZTIME ?= 30s
 FAULTS ?= 200
+CHECKS ?= 300
 
 .PHONY: build demo test s3 lint fuzz faults bench mutants clean
 
@@ -17,12 +18,15 @@ build: ## the daybook binary, in ./bin
 demo: build ## a year of a fictional business, from first invoice to verified log
 	./bin/daybook demo
 
+# Under the race detector tests take fewer random cases, and smaller sizes (package
+# testing/effort); go test without it takes all. What is vetted is built as what is
+# tested, and no process that has ended waits for races in what it left running.
 # One random book sends every statement there is to CockroachDB's parser; that the
 # engines agree is shown by the packages' own tests.
 test: ## everything that CI runs, but the linters: unit, property, conformance, fault and script tests, with the race detector
-	$(GO) vet ./...
+	$(GO) vet $(RACE) ./...
 	@$(if $(RACE),:,echo "no C compiler: the tests run without the race detector")
-	$(GO) test $(RACE) -timeout 40m ./...
+	GORACE=atexit_sleep_ms=0 $(GO) test $(RACE) -vet=off -timeout 40m ./...
 	cd testing/tessera && $(GO) test ./...
 	cd testing/cockroach && $(GO) vet ./... && $(GO) test -timeout 20m ./... -rapid.checks=1
 	cd testing/oracle && $(GO) vet ./... && $(GO) test ./...
@@ -39,8 +43,9 @@ lint: ## format, vet, staticcheck, known vulnerabilities, the rules of the archi
 	@for patch in testing/mutants/*.patch; do git apply --check --recount -C1 "$$patch"; done
 	@tools/govulncheck.sh
 
-fuzz: ## every fuzz target for FUZZTIME
+fuzz: ## every fuzz target for FUZZTIME, and CHECKS random books through each engine's views
 	tools/fuzz.sh $(FUZZTIME)
+	$(GO) test -count 1 -timeout 120m -run '^TestConformance$$' ./projections/sqlite ./projections/postgres -rapid.checks=$(CHECKS)
 
 faults: ## processes killed, power cut (as root), clocks that jump, databases that go away, disks that fail or are destroyed, logs damaged, FAULTS kills and in proportion; the table goes into docs/OPERATIONS.md
 	DAYBOOK_FAULTS=$(FAULTS) DAYBOOK_OPERATIONS='$(CURDIR)/docs/OPERATIONS.md' $(GO) test -count 1 -timeout 120m -v ./testing/campaign
