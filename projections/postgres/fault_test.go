@@ -138,6 +138,7 @@ func trigger(t *testing.T, url, place, when, body string) (remove func()) {
 // TestStorm: a transaction that cannot be put in order with others is tried
 // again, and applied once.
 func TestStorm(t *testing.T) {
+	t.Parallel()
 	url := server(t).Database(t)
 	log := viewtest.NewLog(trade(t, 60), 4)
 	s := filled(t, at(url, "storm"), log, 40)
@@ -150,6 +151,7 @@ func TestStorm(t *testing.T) {
 // TestEndlessStorm: what cannot be put in order at all is an error, and applied
 // not at all.
 func TestEndlessStorm(t *testing.T) {
+	t.Parallel()
 	url := server(t).Database(t)
 	log := viewtest.NewLog(trade(t, 60), 4)
 	s := filled(t, at(url, "endless"), log, 40)
@@ -162,6 +164,7 @@ func TestEndlessStorm(t *testing.T) {
 // TestFullDisk: where the server has no room, nothing of a batch is applied, and
 // all goes on once it has.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	url := server(t).Database(t)
 	log := viewtest.NewLog(trade(t, 60), 4)
 	s := filled(t, at(url, "full"), log, 40)
@@ -174,6 +177,7 @@ func TestFullDisk(t *testing.T) {
 // TestCommitFails: what fails when the transaction ends is not taken for
 // applied.
 func TestCommitFails(t *testing.T) {
+	t.Parallel()
 	url := server(t).Database(t)
 	log := viewtest.NewLog(trade(t, 60), 4)
 	s := filled(t, at(url, "commit"), log, 40)
@@ -254,6 +258,7 @@ func (p *proxy) pass(from, to net.Conn) {
 // TestHangs: a connection over which nothing comes any more is given up, the
 // views are what they were, and go on over another.
 func TestHangs(t *testing.T) {
+	t.Parallel()
 	own := server(t)
 	url := own.Database(t)
 	p := newProxy(t, own.Address())

@@ -67,6 +67,7 @@ var killings = effort.Of(20, 8)
 // TestKilled: whenever the server dies while views catch up, what it has
 // afterwards is what the log says at the cursor, and in the end what SQLite has.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	pgserver.Missing(t)
 	own, err := pgserver.Start()
 	if err != nil {

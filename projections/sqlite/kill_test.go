@@ -91,6 +91,7 @@ func victim(dir string) {
 // TestKilled: whenever a process dies, in the middle of a page or of a rebuild,
 // the views are what the log says at their cursor.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "root"), randomBytes(t, 32), 0o600); err != nil {
 		t.Fatal(err)

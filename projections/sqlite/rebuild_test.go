@@ -205,6 +205,7 @@ func TestRebuildBesideOthers(t *testing.T) {
 
 // TestDamage: what cannot be read says so, and a rebuild brings it back.
 func TestDamage(t *testing.T) {
+	t.Parallel()
 	for name, damage := range map[string]func(t *testing.T, dir string, keys *ring){
 		"FlippedBits": func(t *testing.T, dir string, _ *ring) {
 			path := filepath.Join(dir, fileOf(1))

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,7 +28,7 @@ type Server struct {
 	port int
 	run  *exec.Cmd
 	user *owner
-	made int
+	made atomic.Int64
 }
 
 // bin gives the folder of PostgreSQL's programs, empty where it is not installed.
@@ -202,8 +203,7 @@ func (s *Server) Stop() error {
 // Database makes an empty database and gives its URL.
 func (s *Server) Database(t testing.TB) string {
 	t.Helper()
-	s.made++
-	name := "test_" + strconv.Itoa(s.made)
+	name := "test_" + strconv.FormatInt(s.made.Add(1), 10)
 	c, err := pgx.Connect(t.Context(), s.URL("postgres"))
 	if err != nil {
 		t.Fatal(err)
