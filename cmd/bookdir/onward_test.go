@@ -70,7 +70,7 @@ func holders(t *testing.T, dir string, o Options, next bool) (end func()) {
 // Whoever reads a log goes on where it was when the process that holds it ends, through the
 // next holder or by holding it, and says nothing else than had that not been.
 func TestALogIsReadOn(t *testing.T) {
-	f := bookkeeper(t)
+	f := bookkeeper(t, create)
 	for _, c := range []struct{ next, deep bool }{{false, false}, {true, false}, {false, true}, {true, true}} {
 		t.Run(fmt.Sprintf("next %t, deep %t", c.next, c.deep), func(t *testing.T) {
 			for pages := range 5 {
