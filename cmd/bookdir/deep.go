@@ -9,7 +9,6 @@ import (
 
 	"github.com/daybook-ledger/daybook/domain/audit"
 	"github.com/daybook-ledger/daybook/domain/book"
-	"github.com/daybook-ledger/daybook/eventstore"
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
 	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/eventstore/seal"
@@ -135,7 +134,7 @@ func (d *Deep) replay(o opened, leaf transparency.Leaf) (found []transparency.Fa
 	add := func(code, what string) {
 		found = append(found, transparency.Failure{Page: leaf.Page, Position: leaf.Position, Code: code, What: what})
 	}
-	if errors.Is(o.err, eventstore.ErrUnavailable) { // which says nothing of the log
+	if errors.Is(o.err, commit.ErrUnread) { // which says nothing of the log
 		d.broken = fmt.Errorf("bookdir: open position %d: %w", leaf.Position, o.err)
 		return found
 	}

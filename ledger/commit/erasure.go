@@ -24,6 +24,10 @@ import (
 // not say so: that is damage, and no erasure.
 var ErrNotErased = errors.New("commit: a key was destroyed, and the log does not say so")
 
+// ErrUnread means that a customer's key is destroyed, and that the log could not be read
+// to see whether it says so: that proves nothing, either way.
+var ErrUnread = errors.New("commit: a key was destroyed, and the log cannot be read to see why")
+
 // Erasure is where the log says that keys are destroyed. The ring keeps it in
 // their places.
 type Erasure struct {
@@ -134,14 +138,25 @@ func (c *Codec) erased(section seal.SectionInfo) error {
 		return nil
 	}
 	err := c.proveErased(section)
-	if errors.Is(err, eventstore.ErrUnavailable) { // which proves nothing, either way
-		return fmt.Errorf("commit: whether key %d, of customer %s, was destroyed by an erasure: %w", section.Key, section.Subject, err)
+	if errors.Is(err, ErrUnread) {
+		return fmt.Errorf("%w: key %d, of customer %s", err, section.Key, section.Subject)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: key %d, of customer %s: %w", ErrNotErased, section.Key, section.Subject, err)
 	}
 	c.known.Store(section.Key, section.Subject)
 	return nil
+}
+
+// unread is why a page could not be read: ErrUnread, unless that is damage of the log.
+func unread(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(err, eventstore.ErrGap), errors.Is(err, eventstore.ErrForeign):
+		return err
+	case ctx.Err() != nil:
+		return fmt.Errorf("%w: %w: %w", ErrUnread, eventstore.ErrUnavailable, err)
+	}
+	return fmt.Errorf("%w: %w", ErrUnread, err)
 }
 
 func (c *Codec) proveErased(section seal.SectionInfo) error {
@@ -160,7 +175,7 @@ func (c *Codec) proveErased(section seal.SectionInfo) error {
 	defer cancel()
 	for stored, err := range c.store.Read(ctx, at.Page, at.Page) {
 		if err != nil {
-			return err
+			return unread(ctx, err)
 		}
 		opened, err := c.verifier.Open(stored.Body)
 		if err != nil {
