@@ -89,18 +89,39 @@ func (o *onward) again(ctx context.Context, was eventstore.Reader, failed error,
 	if err := l.link.close(context.WithoutCancel(ctx)); err != nil {
 		l.link.options.Log.Debug("what the former holder left could not be closed", "error", err)
 	}
+	o.store = &unreached{} // until it is, by this call or a later one
 	next, err := reachLog(ctx, l.link.dir, o.wait, l.link.options.Log)
 	if err != nil {
 		return err
 	}
+	return o.goOn(ctx, next)
+}
+
+// goOn goes on with the log as it was reached anew. The mutex is held.
+func (o *onward) goOn(ctx context.Context, next *Log) error {
 	if err := o.same(ctx, next); err != nil {
-		return errors.Join(err, next.Close(context.WithoutCancel(ctx)))
+		err = errors.Join(err, next.Close(context.WithoutCancel(ctx)))
+		if errors.Is(err, eventstore.ErrUnavailable) { // that holder has ended too
+			return nil
+		}
+		return err
 	}
 	for _, f := range next.link.given() {
-		l.link.onClose(f)
+		o.log.link.onClose(f)
 	}
 	o.store = next.Store
 	return nil
+}
+
+// unreached is a log that nobody has reached since its holder ended.
+type unreached struct{ _ byte } // each is another one
+
+// Last implements eventstore.Reader.
+func (*unreached) Last(context.Context) (uint64, error) { return 0, eventstore.ErrUnavailable }
+
+// Read implements eventstore.Reader.
+func (*unreached) Read(context.Context, uint64, uint64) iter.Seq2[eventstore.Page, error] {
+	return func(yield func(eventstore.Page, error) bool) { yield(eventstore.Page{}, eventstore.ErrUnavailable) }
 }
 
 // same refuses to go on with a log that became another one while nobody held it.

@@ -129,8 +129,10 @@ func TestALogIsNotReadOnAsAnother(t *testing.T) {
 	if err := admin.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := l.Verify(t.Context(), VerifyOptions{}); !errors.Is(err, ErrBusy) || len(r.Failures) > 0 {
-		t.Errorf("after a rotation: %+v, %v", r, err)
+	for range 2 { // whoever asks again is told the same
+		if r, err := l.Verify(t.Context(), VerifyOptions{}); !errors.Is(err, ErrBusy) || len(r.Failures) > 0 {
+			t.Errorf("after a rotation: %+v, %v", r, err)
+		}
 	}
 
 	end = holders(t, dir, o, false)
@@ -145,17 +147,44 @@ func TestALogIsNotReadOnAsAnother(t *testing.T) {
 	}
 }
 
-// mute is a log that does not answer who asks for a single page.
-type mute struct{ eventstore.Reader }
+// A holder that is reached, and ends at once, is not the last that is looked for.
+func TestALogIsReadOnAfterAHolderThatEndsAtOnce(t *testing.T) {
+	dir, o := create(t)
+	end := holders(t, dir, o, true)
+	l, err := OpenLog(t.Context(), dir, 0, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close(context.Background())
+	end()
+	next, err := reachLog(t.Context(), dir, 0, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	end()
+	if err := l.Store.(*onward).goOn(t.Context(), next); err != nil {
+		t.Error(err)
+	}
+	if r, err := l.Verify(t.Context(), VerifyOptions{}); err != nil || !r.OK {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// mute is a log that does not show a single page to who asks for it.
+type mute struct {
+	eventstore.Reader
+	why error
+}
 
 func (m mute) Read(ctx context.Context, first, last uint64) iter.Seq2[eventstore.Page, error] {
 	if first != last {
 		return m.Reader.Read(ctx, first, last)
 	}
-	return func(yield func(eventstore.Page, error) bool) { yield(eventstore.Page{}, jetstream.ErrUnavailable) }
+	return func(yield func(eventstore.Page, error) bool) { yield(eventstore.Page{}, m.why) }
 }
 
-// That a log does not answer is not taken for one that lacks an erasure.
+// That a log does not answer, or is not reached anew, is not taken for one that lacks an
+// erasure; that it has no such page is.
 func TestALogThatDoesNotAnswerAccusesNobody(t *testing.T) {
 	dir, o := create(t)
 	inBook(t, dir, o, func(b *Book) {
@@ -174,15 +203,24 @@ func TestALogThatDoesNotAnswerAccusesNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close(context.Background())
-	d, err := OpenDeep(dir, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close(context.Background())
-	l.Store = mute{l.Store}
-	r, err := l.Verify(t.Context(), VerifyOptions{Deep: d, Unkept: true})
-	if !errors.Is(err, eventstore.ErrUnavailable) || errors.Is(err, commit.ErrNotErased) || len(r.Failures) > 0 {
-		t.Errorf("%+v, %v", r, err)
+	shown := l.Store
+	for _, why := range []error{jetstream.ErrUnavailable, ErrBusy, eventstore.ErrClosed, context.DeadlineExceeded, eventstore.ErrGap} {
+		d, err := OpenDeep(dir, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Store = mute{shown, why}
+		r, err := l.Verify(t.Context(), VerifyOptions{Deep: d, Unkept: true})
+		if why == eventstore.ErrGap {
+			if err != nil || len(r.Failures) == 0 || r.Failures[0].Code != CodeUnlogged {
+				t.Errorf("%v: %+v, %v", why, r, err)
+			}
+		} else if !errors.Is(err, why) || errors.Is(err, commit.ErrNotErased) || len(r.Failures) > 0 {
+			t.Errorf("%v: %+v, %v", why, r, err)
+		}
+		if err := d.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
