@@ -25,6 +25,9 @@ type delay struct {
 	timer  *time.Timer
 	// On the writer's mutex.
 	ended bool
+	// still says that it was waited for no more when it was last late, and so should
+	// have ended soon after.
+	still bool
 	cause error // of the newest failure
 }
 
@@ -61,7 +64,7 @@ func (d *delay) failed(cause error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if d.cause = cause; w.behind != nil {
+	if d.cause = cause; w.behind != nil && !d.still {
 		d.late() // with the newer cause
 	}
 }
@@ -81,11 +84,19 @@ func (d *delay) late() {
 		return
 	}
 	w := d.writer
-	if d.needed != nil && !d.needed() {
-		d.timer.Reset(w.AnswerWithin) // it may be again
-		return
+	needed := d.needed
+	if needed != nil {
+		d.timer.Reset(w.AnswerWithin) // for commands that are taken when it is needed no more
+		if needed() {
+			d.still = false
+		} else if !d.still {
+			d.still = true
+			return
+		} else {
+			needed = nil // it stands still, and all wait for it that come
+		}
 	}
-	w.behind, w.needed = d.refusal(cmp.Or(d.cause, errSlow)), d.needed
+	w.behind, w.needed = d.refusal(cmp.Or(d.cause, errSlow)), needed
 	nothing := func(r *request) { r.finishAll(answer{err: w.behind}) }
 	for _, e := range w.pending {
 		e.request.finishAll(answer{err: unknownBehind(w.behind)})
