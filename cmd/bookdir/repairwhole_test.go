@@ -1,6 +1,7 @@
 package bookdir
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -478,11 +479,35 @@ func TestListsOfWhatWasGivenUp(t *testing.T) {
 	if names, err := lists(a.dir); err != nil || len(names) != 5 {
 		t.Fatalf("%q, %v", names, err)
 	}
-	if err := os.RemoveAll(filepath.Join(a.dir, "store")); err != nil {
-		t.Fatal(err)
+	begun := copyOf(t, a.dir) // where a rebuild was cut short, besides
+	inBook(t, begun, o, func(b *Book) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		if err := b.RebuildViews(ctx, views.Rebuild{}, func(done, last uint64) {
+			if done == last {
+				cancel()
+			}
+		}); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+	})
+	for _, dir := range []string{a.dir, begun} {
+		if err := os.RemoveAll(filepath.Join(dir, "store")); err != nil {
+			t.Fatal(err)
+		}
+		of := *a
+		of.dir = dir
+		if _, err := of.repair(t, func(r *Repair) { r.AcceptLoss = new(uint64(3)) }); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if _, err := a.repair(t, func(r *Repair) { r.AcceptLoss = new(uint64(3)) }); err != nil {
-		t.Fatal(err)
+	inBook(t, begun, o, func(b *Book) {
+		if err := b.RebuildViews(t.Context(), views.Rebuild{}, nil); err != nil {
+			t.Error(err)
+		}
+	})
+	if names, err := lists(begun); err != nil || len(names) != 2 {
+		t.Errorf("where a rebuild had begun: %q, %v", names, err)
 	}
 	unsaid := copyOf(t, a.dir)
 	if names, err := lists(a.dir); err != nil || len(names) != 2 {

@@ -102,7 +102,12 @@ func (b *Book) RebuildViews(ctx context.Context, r views.Rebuild, progress func(
 		if err != nil {
 			return err
 		}
-		if err := at.rebuild(ctx, r); err != nil {
+		former, err := exists(b.formerPath())
+		if err != nil {
+			return err
+		}
+		r.Fresh = r.Fresh || former // what was begun before is of the log before, too
+		if err := at.rebuild(ctx, r); err != nil || !former {
 			return err
 		}
 		if err := os.Remove(b.formerPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
