@@ -27,18 +27,22 @@ func (c *OpenEpoch) Validate() error {
 			return domain.Refuse("invalid-epoch", "nothing of customer %s was erased that this program knows", e.Customer)
 		}
 	}
-	for _, lost := range c.LostEarlier {
-		if err := lost.validate(); err != nil {
+	lost := c.LostEarlier
+	switch {
+	case c.Lost != nil:
+		lost = append([]Checkpoint{*c.Lost}, lost...)
+	case len(lost) > 0:
+		return domain.Refuse("invalid-epoch", "states of further epochs are lost only besides one that is lost")
+	}
+	for _, l := range lost {
+		if l.Origin == c.Follows.Origin && l.Size <= c.Follows.Size {
+			return domain.Refuse("invalid-epoch", "size %d of the log is not lost where size %d was brought back", l.Size, c.Follows.Size)
+		}
+		if err := l.validate(); err != nil {
 			return err
 		}
 	}
-	if c.Lost == nil {
-		return nil
-	}
-	if c.Lost.Origin == c.Follows.Origin && c.Lost.Size <= c.Follows.Size {
-		return domain.Refuse("invalid-epoch", "size %d of the log is not lost where size %d was brought back", c.Lost.Size, c.Follows.Size)
-	}
-	return c.Lost.validate()
+	return nil
 }
 
 func (c Checkpoint) validate() error {

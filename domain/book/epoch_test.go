@@ -33,14 +33,20 @@ func TestOpenEpochRefused(t *testing.T) {
 		code   string
 		change func(*book.OpenEpoch)
 	}{
-		"another book":    {"other-book", func(c *book.OpenEpoch) { c.Book = given.ID("other") }},
-		"no reason":       {"reason-missing", func(c *book.OpenEpoch) { c.Reason = " " }},
-		"no name":         {"invalid-epoch", func(c *book.OpenEpoch) { c.Origin = "" }},
-		"the same name":   {"invalid-epoch", func(c *book.OpenEpoch) { c.Origin = c.Follows.Origin }},
-		"of another log":  {"invalid-epoch", func(c *book.OpenEpoch) { c.Follows.Origin = "other.example/book" }},
-		"of an empty log": {"invalid-epoch", func(c *book.OpenEpoch) { c.Follows.Size = 0 }},
-		"of a short root": {"invalid-epoch", func(c *book.OpenEpoch) { c.Follows.Root = c.Follows.Root[:31] }},
-		"lost and kept":   {"invalid-epoch", func(c *book.OpenEpoch) { c.Lost = &c.Follows }},
+		"another book":          {"other-book", func(c *book.OpenEpoch) { c.Book = given.ID("other") }},
+		"no reason":             {"reason-missing", func(c *book.OpenEpoch) { c.Reason = " " }},
+		"no name":               {"invalid-epoch", func(c *book.OpenEpoch) { c.Origin = "" }},
+		"the same name":         {"invalid-epoch", func(c *book.OpenEpoch) { c.Origin = c.Follows.Origin }},
+		"of another log":        {"invalid-epoch", func(c *book.OpenEpoch) { c.Follows.Origin = "other.example/book" }},
+		"of an empty log":       {"invalid-epoch", func(c *book.OpenEpoch) { c.Follows.Size = 0 }},
+		"of a short root":       {"invalid-epoch", func(c *book.OpenEpoch) { c.Follows.Root = c.Follows.Root[:31] }},
+		"lost and kept":         {"invalid-epoch", func(c *book.OpenEpoch) { c.Lost = &c.Follows }},
+		"lost earlier and kept": {"invalid-epoch", func(c *book.OpenEpoch) { c.LostEarlier = []book.Checkpoint{c.Follows} }},
+		"lost earlier alone": {"invalid-epoch", func(c *book.OpenEpoch) {
+			lost := c.Follows
+			lost.Origin = "earlier.example/book"
+			c.Lost, c.LostEarlier = nil, []book.Checkpoint{lost}
+		}},
 		"lost without root": {"invalid-epoch", func(c *book.OpenEpoch) {
 			c.Lost = &book.Checkpoint{Origin: c.Follows.Origin, Size: 9}
 		}},
