@@ -40,8 +40,8 @@ type Drilled struct {
 // Drill brings the archive up to date, brings the book back from it in a scratch
 // folder, verifies it deeply, compares every hash of its views with the book's own,
 // and enters the result in the log, a failure too. The scratch folder is removed.
-// archive.ErrIdentity, and nothing is entered, where no identity opens the archive's ring:
-// that says nothing of the archive.
+// archive.ErrIdentity, and nothing is entered, where no identity opens the archive's ring,
+// and none is of its recipients: that says nothing of the archive.
 func (b *Book) Drill(ctx context.Context, o DrillOptions) (done Drilled, err error) {
 	clock := b.options.Clock
 	at, err := b.attested(ctx)
@@ -59,7 +59,7 @@ func (b *Book) Drill(ctx context.Context, o DrillOptions) (done Drilled, err err
 	}
 	if copied, err := (archive.Log{Place: place, Origin: b.Info.Origin}).OpenRing(ctx, o.Identities); err == nil {
 		clear(copied.Root)
-	} else if errors.Is(err, archive.ErrIdentity) {
+	} else if errors.Is(err, archive.ErrIdentity) && !o.Identities.Of(backup.Recipients) {
 		return done, err
 	} // anything else is for the drill to find
 	begun := clock.Elapsed()

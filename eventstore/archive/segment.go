@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -136,6 +137,19 @@ func ParseIdentities(r io.Reader) (Identities, error) {
 		return nil, fmt.Errorf("%w: not a file of age identities", ErrIdentity) // the error may quote a key
 	}
 	return ids, nil
+}
+
+// Of reports whether one of the identities is that of a recipient, as age writes it.
+func (ids Identities) Of(recipients []string) bool {
+	return slices.ContainsFunc(ids, func(id age.Identity) bool {
+		switch id := id.(type) {
+		case *age.X25519Identity:
+			return slices.Contains(recipients, id.Recipient().String())
+		case *age.HybridIdentity:
+			return slices.Contains(recipients, id.Recipient().String())
+		}
+		return false
+	})
 }
 
 func (to Recipients) seal(plain []byte) ([]byte, error) {
