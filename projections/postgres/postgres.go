@@ -59,7 +59,7 @@ type Store struct {
 // answer is empty.
 func Look(ctx context.Context, o Options) (status views.Status, erasure int64, err error) {
 	db, err := newDatabase(o)
-	if err == nil {
+	for again := err == nil; again; again = replaced(err) && ctx.Err() == nil { // by another generation meanwhile
 		status, erasure, err = db.look(ctx)
 	}
 	if err != nil {

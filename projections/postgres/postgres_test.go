@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"github.com/daybook-ledger/daybook/projections"
 	"github.com/daybook-ledger/daybook/projections/postgres"
 	"github.com/daybook-ledger/daybook/projections/views"
 	"github.com/daybook-ledger/daybook/testing/compiled"
@@ -90,4 +91,45 @@ func open(o postgres.Options) (viewtest.Store, error) {
 
 func TestConformance(t *testing.T) {
 	viewtest.Run(t, func(t *testing.T) viewtest.Engine { return engine(server(t).Database(t)) })
+}
+
+// TestLookWhileReplaced looks at views that are replaced after it was found which are
+// live.
+func TestLookWhileReplaced(t *testing.T) {
+	url := server(t).Database(t)
+	log := viewtest.NewLog(given.Opened(t), 1)
+	o := at(url, "looked at")
+	s, err := postgres.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	runner := projections.Runner{View: s, Read: log.Source()}
+	if err := runner.CatchUp(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	seen := o
+	replaces := &replacer{replace: func() error { return postgres.Rebuild(context.Background(), o, views.Rebuild{Log: log.Source()}) }}
+	seen.Trace = replaces
+	status, _, err := postgres.Look(t.Context(), seen)
+	if err != nil || replaces.err != nil || !replaces.done || status.Cursor != log.End() {
+		t.Errorf("%+v, %v; replaced: %t, %v", status, err, replaces.done, replaces.err)
+	}
+}
+
+// replacer replaces the views when the first statement on a connection has ended.
+type replacer struct {
+	replace func() error
+	done    bool
+	err     error
+}
+
+func (r *replacer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	return ctx
+}
+
+func (r *replacer) TraceQueryEnd(_ context.Context, _ *pgx.Conn, end pgx.TraceQueryEndData) {
+	if !r.done && end.CommandTag.Select() {
+		r.done, r.err = true, r.replace()
+	}
 }
