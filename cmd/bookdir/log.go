@@ -56,17 +56,19 @@ func OpenLog(ctx context.Context, dir string, wait time.Duration, log *slog.Logg
 	if wait == 0 {
 		wait = 15 * time.Second
 	}
-	l, err := reachLog(ctx, dir, wait, log)
+	l, err := reachLog(ctx, dir, 0, wait, log)
 	if err != nil {
 		return nil, err
 	}
-	l.Store = &onward{log: l, wait: wait, store: l.Store}
+	l.Store = &onward{log: l, yields: yieldFor, wait: wait, store: l.Store}
 	return l, nil
 }
 
-// reachLog opens the log as it is reached now.
-func reachLog(ctx context.Context, dir string, wait time.Duration, log *slog.Logger) (*Log, error) {
-	deadline := time.Now().Add(wait)
+// reachLog opens the log as it is reached now: for as long as it yields, through another
+// process alone.
+func reachLog(ctx context.Context, dir string, yields, wait time.Duration, log *slog.Logger) (*Log, error) {
+	yielded := time.Now().Add(yields)
+	deadline := yielded.Add(wait)
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
 		info, err := ReadInfo(dir) // each time: whoever is waited for may change the keys
 		if err != nil {
@@ -77,7 +79,10 @@ func reachLog(ctx context.Context, dir string, wait time.Duration, log *slog.Log
 			return nil, err
 		}
 		l := &Log{Info: info, Verifier: verifier, link: &link{dir: dir, info: info, options: Options{Log: log}}}
-		err = l.hold(ctx)
+		err = jetstream.ErrHeld
+		if !time.Now().Before(yielded) {
+			err = l.hold(ctx)
+		}
 		if errors.Is(err, jetstream.ErrHeld) {
 			err = l.join(ctx)
 		}

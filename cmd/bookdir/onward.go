@@ -15,14 +15,20 @@ import (
 // onward reads a log that is open without keys through whoever holds the book. When that
 // process ends it goes on where it was, through the next holder or by holding the book.
 type onward struct {
-	log  *Log
-	wait time.Duration
+	log *Log
+	// yields is how long another process may take to come before this one holds the book,
+	// and wait how long it may take to answer.
+	yields, wait time.Duration
 
 	mu    sync.Mutex
 	store eventstore.Reader
 	// last is the newest page that the log was said to have.
 	last uint64
 }
+
+// yieldFor is for a holder that is started again, as after a change of its settings: were
+// the book held by a check of hours then, nobody could give commands meanwhile.
+const yieldFor = 5 * time.Second
 
 // Last implements eventstore.Reader.
 func (o *onward) Last(ctx context.Context) (uint64, error) {
@@ -90,7 +96,7 @@ func (o *onward) again(ctx context.Context, was eventstore.Reader, failed error,
 		l.link.options.Log.Debug("what the former holder left could not be closed", "error", err)
 	}
 	o.store = &unreached{} // until it is, by this call or a later one
-	next, err := reachLog(ctx, l.link.dir, o.wait, l.link.options.Log)
+	next, err := reachLog(ctx, l.link.dir, o.yields, o.wait, l.link.options.Log)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -89,6 +90,7 @@ func TestALogIsReadOn(t *testing.T) {
 				read := 0
 				o.Progress = func(uint64, uint64) { read++ }
 				reached := l.Store.(*onward)
+				reached.yields = 0
 				reached.store = &ending{reached.store.(eventstore.Store), pages, end}
 				if pages == 0 {
 					end()
@@ -122,6 +124,7 @@ func TestALogIsNotReadOnAsAnother(t *testing.T) {
 	}
 	defer l.Close(context.Background())
 	end()
+	l.Store.(*onward).yields = 0
 	admin := openAdmin(t, dir, o)
 	if _, _, err := admin.Rotate(false); err != nil {
 		t.Fatal(err)
@@ -140,10 +143,48 @@ func TestALogIsNotReadOnAsAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close(context.Background())
+	l.Store.(*onward).yields = 0
 	l.Store.(*onward).last = 1000 // as where the newest page had not been flushed
 	end()
 	if r, err := l.Verify(t.Context(), VerifyOptions{}); !errors.Is(err, ErrBusy) || len(r.Failures) > 0 {
 		t.Errorf("of a log that became shorter: %+v, %v", r, err)
+	}
+}
+
+// A holder that is started again takes the book back, and commands, while a check goes on.
+func TestAHolderIsStartedAgain(t *testing.T) {
+	dir, o := create(t)
+	first, err := Open(t.Context(), dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := OpenLog(t.Context(), dir, 0, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close(context.Background())
+	if err := first.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan error, 1)
+	go func() {
+		for _, err := range l.Store.Read(context.Background(), 1, 1) {
+			read <- err
+			return
+		}
+		read <- errors.New("no page")
+	}()
+	time.Sleep(300 * time.Millisecond) // as a service manager does
+	again, err := Open(t.Context(), dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close(context.Background())
+	if err := <-read; err != nil {
+		t.Error(err)
+	}
+	if _, err := again.Do(t.Context(), register("Ada")); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -157,11 +198,12 @@ func TestALogIsReadOnAfterAHolderThatEndsAtOnce(t *testing.T) {
 	}
 	defer l.Close(context.Background())
 	end()
-	next, err := reachLog(t.Context(), dir, 0, quiet())
+	next, err := reachLog(t.Context(), dir, 0, 0, quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
 	end()
+	l.Store.(*onward).yields = 0
 	if err := l.Store.(*onward).goOn(t.Context(), next); err != nil {
 		t.Error(err)
 	}
