@@ -20,25 +20,26 @@ type headerCheck struct {
 }
 
 // prepare checks a header by itself.
-func (h *headerCheck) prepare(position uint64, stored []byte) prepared {
+func (h *headerCheck) prepare(position uint64, stored []byte) *prepared {
 	sealed, err := seal.Parse(stored)
 	switch {
 	case errors.Is(err, seal.ErrNewer):
-		return prepared{err: &transparency.Failure{Code: CodeCommitNewer, What: err.Error()}}
+		return &prepared{err: &transparency.Failure{Code: CodeCommitNewer, What: err.Error()}}
 	case err != nil:
-		return prepared{err: &transparency.Failure{Code: CodeCommitForm, What: err.Error()}}
+		return &prepared{err: &transparency.Failure{Code: CodeCommitForm, What: err.Error()}}
 	}
 	header := sealed.Header
 	if header.Book != h.info.Book || header.Epoch != h.epoch(position) || header.Position != position {
-		return prepared{err: &transparency.Failure{Code: CodeCommitPlace, What: fmt.Sprintf("the commit says it is position %d of book %s, log epoch %d",
+		return &prepared{err: &transparency.Failure{Code: CodeCommitPlace, What: fmt.Sprintf("the commit says it is position %d of book %s, log epoch %d",
 			header.Position, header.Book, header.Epoch)}}
 	}
 	if position > 0 && header.Epoch != h.epoch(position-1) && !opensEpoch(header) {
-		return prepared{err: &transparency.Failure{Code: CodeCommitPlace, What: fmt.Sprintf("the first commit of log epoch %d does not say which log it goes on from", header.Epoch)}}
+		return &prepared{err: &transparency.Failure{Code: CodeCommitPlace, What: fmt.Sprintf("the first commit of log epoch %d does not say which log it goes on from", header.Epoch)}}
 	}
-	p := prepared{position: position, recorded: header.Recorded, events: make([]revision, len(header.Events))}
-	for i, e := range header.Events {
-		p.events[i] = revision{streamDigest(e.Stream), e.Revision}
+	p := &prepared{position: position, recorded: header.Recorded}
+	p.events = p.few[:0]
+	for _, e := range header.Events {
+		p.events = append(p.events, revision{streamDigest(e.Stream), e.Revision})
 	}
 	return p
 }
@@ -55,7 +56,7 @@ func (h *headerCheck) forget() {
 }
 
 // check checks a header after those before it.
-func (h *headerCheck) check(p prepared, leaf transparency.Leaf) error {
+func (h *headerCheck) check(p *prepared, leaf transparency.Leaf) error {
 	h.events += uint64(len(p.events))
 	for _, e := range p.events {
 		if err := h.revisions.add(e, leaf.Position, leaf.Page); err != nil {

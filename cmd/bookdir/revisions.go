@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"os"
 	"runtime"
 	"slices"
@@ -26,9 +27,10 @@ const CodeRevision = "commit-revision"
 // the order of the log. A book has more streams than memory should hold: the
 // numbers are sorted by stream, outside of memory, and looked at in that order.
 type revisions struct {
-	buffer []numbered
-	runs   *os.File // sorted runs, one after the other; nil while there is none
-	ends   []int64  // where each run ends
+	// room is as much again as the buffer may take.
+	buffer, room []numbered
+	runs         *os.File // sorted runs, one after the other; nil while there is none
+	ends         []int64  // where each run ends
 	// base has the last revision of each stream, by an earlier check, sorted by
 	// stream; nil where there was none.
 	base *os.File
@@ -65,15 +67,47 @@ func compareNumbered(a, b numbered) int {
 	return cmp.Or(bytes.Compare(a.stream[:], b.stream[:]), cmp.Compare(a.order, b.order))
 }
 
-// sorted sorts events in parts, each on a core of its own, and gives the parts.
-func sorted(events []numbered) (parts [][]numbered) {
+// sorted sorts events in parts, each on a core of its own, and gives the parts: in the
+// room for as many more, which is made once.
+func (r *revisions) sorted() (parts [][]numbered) {
+	if len(r.room) < len(r.buffer) {
+		r.room = make([]numbered, cap(r.buffer))
+	}
 	var group sync.WaitGroup
-	for part := range slices.Chunk(events, max(1, (len(events)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))) {
+	size := max(1, (len(r.buffer)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
+	for start := 0; start < len(r.buffer); start += size {
+		end := min(start+size, len(r.buffer))
+		part := r.room[start:end]
 		parts = append(parts, part)
-		group.Go(func() { slices.SortFunc(part, compareNumbered) })
+		group.Go(func() { sortInto(part, r.buffer[start:end]) })
 	}
 	group.Wait()
 	return parts
+}
+
+// sortInto sorts events by the first bits of their streams, which are even as those of
+// digests are, into buckets of a few, and then each of those.
+func sortInto(to, events []numbered) {
+	width := max(0, bits.Len(uint(len(events)))-3)
+	bucket := func(n *numbered) int { return int(binary.BigEndian.Uint64(n.stream[:]) >> 1 >> (63 - width)) }
+	ends := make([]int, 1<<width)
+	for i := range events {
+		ends[bucket(&events[i])]++
+	}
+	start := 0
+	for i, n := range ends {
+		ends[i], start = start, start+n
+	}
+	for i := range events {
+		at := &ends[bucket(&events[i])]
+		to[*at] = events[i]
+		*at++
+	}
+	start = 0
+	for _, end := range ends {
+		slices.SortFunc(to[start:end], compareNumbered)
+		start = end
+	}
 }
 
 func (n numbered) append(to []byte) []byte {
@@ -120,7 +154,7 @@ func (r *revisions) spill() (err error) {
 	}
 	w := bufio.NewWriterSize(r.runs, 1<<16)
 	var line []byte
-	for _, part := range sorted(r.buffer) {
+	for _, part := range r.sorted() {
 		for _, n := range part {
 			line = n.append(line[:0])
 			if _, err := w.Write(line); err != nil {
@@ -149,7 +183,7 @@ func unnamed() (*os.File, error) {
 // check looks at all revisions so far, tells found what is wrong, and writes the
 // last revision of each stream to base.
 func (r *revisions) check(base io.Writer, found func(transparency.Failure)) error {
-	parts := sorted(r.buffer)
+	parts := r.sorted()
 	m := merged{}
 	if err := m.add(&baseRun{r: r.base}); err != nil {
 		return err
@@ -200,7 +234,7 @@ func keepLast(base io.Writer, last numbered) error {
 // rebase goes on from a base that check wrote, which it owns from then on.
 func (r *revisions) rebase(base *os.File) error {
 	err := r.close()
-	*r = revisions{base: base, buffer: r.buffer[:0], next: r.next, limit: r.limit}
+	*r = revisions{base: base, buffer: r.buffer[:0], room: r.room, next: r.next, limit: r.limit}
 	return err
 }
 

@@ -311,7 +311,8 @@ type prepared struct {
 	position uint64
 	recorded int64
 	events   []revision
-	opened   *opened // with VerifyOptions.Deep
+	few      [3]revision // room for those of most commits
+	opened   *opened     // with VerifyOptions.Deep
 }
 
 // prepare looks at a commit by itself.
@@ -326,7 +327,7 @@ func (v *verification) prepare(position uint64, stored []byte) any {
 
 // commit looks at a commit after those before it.
 func (v *verification) commit(leaf transparency.Leaf) error {
-	p := leaf.Prepared.(prepared)
+	p := leaf.Prepared.(*prepared)
 	if err := v.receipts.check(leaf.Position, leaf.Stored); err != nil {
 		v.found = append(v.found, at(err, leaf))
 	}
