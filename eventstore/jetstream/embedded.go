@@ -18,8 +18,9 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// readyTimeout is for the server's own threads: recovery has ended by then.
-const readyTimeout = 10 * time.Second
+// readyTimeout is for the server's own threads, and for connections within the process:
+// recovery has ended by then, and nothing is in the way but a machine that is very busy.
+const readyTimeout = 30 * time.Second
 
 // Config says how an embedded server runs.
 type Config struct {
@@ -109,7 +110,7 @@ func start(c Config) (_ *Embedded, err error) {
 	}
 	option, err := keyOption(e.users.process)
 	if err == nil {
-		e.conn, err = nats.Connect("", append(steady(), option, nats.InProcessServer(e))...)
+		e.conn, err = nats.Connect("", append(steady(), option, nats.InProcessServer(e), nats.Timeout(readyTimeout))...)
 	}
 	if err != nil {
 		e.stop()
@@ -156,7 +157,7 @@ func (e *Embedded) connectPages(s *server.Server) error {
 		return err
 	}
 	e.alive = newLife()
-	options := append(quiet(), option, nats.InProcessServer(s), nats.NoReconnect(), nats.SyncQueueLen(batchQueue))
+	options := append(quiet(), option, nats.InProcessServer(s), nats.NoReconnect(), nats.SyncQueueLen(batchQueue), nats.Timeout(readyTimeout))
 	e.pages, err = nats.Connect("", append(options, e.alive.options()...)...)
 	return err
 }
@@ -283,7 +284,7 @@ func (e *Embedded) creator() (*nats.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nats.Connect("", append(quiet(), option, nats.InProcessServer(e), nats.NoReconnect())...)
+	return nats.Connect("", append(quiet(), option, nats.InProcessServer(e), nats.NoReconnect(), nats.Timeout(readyTimeout))...)
 }
 
 func (e *Embedded) renew(ctx context.Context) error { return e.Restart(ctx) }
