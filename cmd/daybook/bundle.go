@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -293,18 +291,8 @@ func (p provedJSON) people(w io.Writer) {
 		fmt.Fprintf(w, "\nPosition %d, recorded %s by %s\n", c.Position, c.Recorded.Format(time.RFC3339), oneLine(c.Principal))
 		for _, e := range c.Events {
 			fmt.Fprintf(w, "  %s  %s, revision %d\n", e.Type, e.Stream, e.Revision)
-			if e.Data == nil {
-				continue
-			}
-			data, err := json.Marshal(e.Data)
-			if err != nil {
-				fmt.Fprintf(w, "    %s\n", err)
-				continue
-			}
-			decoder := json.NewDecoder(strings.NewReader(string(data)))
-			decoder.UseNumber()
-			if _, err := tellValue(w, decoder, 2); err != nil && !errors.Is(err, io.EOF) {
-				fmt.Fprintf(w, "    %s\n", err)
+			if e.Data != nil {
+				tellData(w, e.Data, 2)
 			}
 		}
 	}

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -105,15 +103,6 @@ func tellHistory(w io.Writer, events []happened) {
 			fmt.Fprintln(w)
 		}
 		fmt.Fprintf(w, "%s  %s  by %s  (position %d)\n", e.Recorded.Local().Format(time.DateTime), e.Type, oneLine(e.Principal), e.Position)
-		data, err := json.Marshal(e.Data)
-		if err != nil {
-			fmt.Fprintf(w, "  %s\n", err)
-			continue
-		}
-		decoder := json.NewDecoder(strings.NewReader(string(data)))
-		decoder.UseNumber()
-		if _, err := tellValue(w, decoder, 1); err != nil {
-			fmt.Fprintf(w, "  %s\n", err)
-		}
+		tellData(w, e.Data, 1)
 	}
 }

@@ -1,11 +1,30 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 )
+
+// tellData writes a value as an outline of its JSON.
+func tellData(w io.Writer, value any, depth int) {
+	indent := strings.Repeat("  ", depth)
+	data, err := json.Marshal(value)
+	if err != nil {
+		fmt.Fprintf(w, "%s%s\n", indent, err)
+		return
+	}
+	in := json.NewDecoder(bytes.NewReader(data))
+	in.UseNumber()
+	switch text, err := tellValue(w, in, depth); {
+	case err != nil:
+		fmt.Fprintf(w, "%s%s\n", indent, err)
+	case text != "":
+		fmt.Fprintf(w, "%s%s\n", indent, text)
+	}
+}
 
 // tellValue writes a JSON value as an outline: a line for each name, what is
 // below it indented. The order of the text is kept. It gives the text of a value
@@ -29,8 +48,8 @@ func tellValue(w io.Writer, in *json.Decoder, depth int) (inline string, err err
 // tellObject writes the names of an object. An amount beside its currency, and
 // nothing else, is one text.
 func tellObject(w io.Writer, in *json.Decoder, depth int) (inline string, err error) {
-	var amount, currency string
-	indent := strings.Repeat("  ", depth)
+	type field struct{ name, text, below string }
+	var fields []field
 	for in.More() {
 		name, err := in.Token()
 		if err != nil {
@@ -41,19 +60,19 @@ func tellObject(w io.Writer, in *json.Decoder, depth int) (inline string, err er
 		if err != nil {
 			return "", err
 		}
-		switch {
-		case name == "amount" && below.Len() == 0:
-			amount = text
-		case name == "currency" && amount != "":
-			currency = text
-		default:
-			fmt.Fprintf(w, "%s%s\n%s", indent, strings.TrimRight(fmt.Sprintf("%v: %s", name, text), " "), below.String())
-		}
+		fields = append(fields, field{fmt.Sprint(name), text, below.String()})
 	}
 	if _, err := in.Token(); err != nil {
 		return "", err
 	}
-	return strings.TrimSpace(amount + " " + currency), nil
+	if len(fields) == 2 && fields[0].name == "amount" && fields[1].name == "currency" {
+		return fields[0].text + " " + fields[1].text, nil
+	}
+	indent := strings.Repeat("  ", depth)
+	for _, f := range fields {
+		fmt.Fprintf(w, "%s%s\n%s", indent, strings.TrimRight(f.name+": "+f.text, " "), f.below)
+	}
+	return "", nil
 }
 
 func tellArray(w io.Writer, in *json.Decoder, depth int) error {
@@ -66,9 +85,6 @@ func tellArray(w io.Writer, in *json.Decoder, depth int) error {
 		}
 		if text != "" {
 			fmt.Fprintf(w, "%s- %s\n", indent, text)
-			if below.Len() > 0 {
-				fmt.Fprint(w, below.String())
-			}
 			continue
 		}
 		// The first name stands beside the hyphen.
