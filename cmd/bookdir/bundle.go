@@ -23,13 +23,15 @@ import (
 // Place is where a commit stands.
 type Place struct{ Page, Position uint64 }
 
-// prover proves commits in the newest tree.
+// prover proves commits, and older sizes, in the newest tree.
 type prover interface {
 	ProveRecord(position, size uint64) (tlog.RecordProof, error)
+	ProveTree(old, size uint64) (tlog.TreeProof, error)
 }
 
-// Bundle makes the evidence of the commits at some places, about a stream; with
-// reveal also the secrets of exactly their sections, but for those that were
+// Bundle makes the evidence of the commits at some places, about a stream: by the
+// newest cosigned checkpoint where that covers them all, else by the newest. With
+// reveal it has the secrets of exactly their sections, too, but for those that were
 // erased.
 func (b *Book) Bundle(ctx context.Context, about string, places []Place, reveal bool) (bundle.Bundle, error) {
 	_, keys, err := b.Info.KeyList()
@@ -37,17 +39,22 @@ func (b *Book) Bundle(ctx context.Context, about string, places []Place, reveal 
 		return bundle.Bundle{}, err
 	}
 	out := bundle.Bundle{About: about, Keys: keys, Commits: []bundle.Commit{}, Secrets: []bundle.Secret{}}
-	checkpoint, h, err := b.evidence()
+	checkpoint, h, err := b.Checkpoint()
 	if err != nil {
 		return out, err
 	}
-	out.Checkpoint = checkpoint
 	proofs, done, err := b.prover(ctx)
 	if err != nil {
 		return out, err
 	}
 	defer done()
 	slices.SortFunc(places, func(x, y Place) int { return int(x.Position) - int(y.Position) })
+	if n := len(places); n > 0 {
+		if kept, is := b.cosigned(proofs, h, places[n-1].Position+1); is {
+			checkpoint, h = kept.Checkpoint, kept.Head
+		}
+	}
+	out.Checkpoint = checkpoint
 	for _, place := range slices.Compact(places) {
 		c := bundle.Commit{Position: place.Position, Proof: []tlog.Hash{}}
 		if c.Stored, err = b.stored(ctx, place); err != nil {
@@ -70,17 +77,18 @@ func (b *Book) Bundle(ctx context.Context, about string, places []Place, reveal 
 	return out, nil
 }
 
-// evidence is the checkpoint for a bundle: the newest, with its cosignatures
-// where the witnesses have given them.
-func (b *Book) evidence() ([]byte, page.Head, error) {
-	signed, h, err := b.Checkpoint()
+// cosigned gives the newest cosigned checkpoint, where it is of at least a size and
+// of the log whose newest head this is.
+func (b *Book) cosigned(proofs prover, newest page.Head, size uint64) (Cosigned, bool) {
+	kept, err := ReadCosigned(b.Dir, b.current().info)
+	if err != nil || kept.Head.Size < size {
+		return Cosigned{}, false
+	}
+	proof, err := proofs.ProveTree(kept.Head.Size, newest.Size)
 	if err != nil {
-		return nil, h, err
+		return Cosigned{}, false
 	}
-	if kept, err := ReadCosigned(b.Dir, b.current().info); err == nil && kept.Head == h {
-		return kept.Checkpoint, h, nil
-	}
-	return signed, h, nil
+	return kept, tlog.CheckTree(proof, int64(newest.Size), newest.Root, int64(kept.Head.Size), kept.Head.Root) == nil
 }
 
 // prover is the writer's tree where this process has the writer, and else one
@@ -170,7 +178,8 @@ type Proven struct {
 
 // Evidence is what the proofs of a whole log are held against.
 type Evidence struct {
-	// Keys is the signed list of the log's keys, Checkpoint the newest checkpoint.
+	// Keys is the signed list of the log's keys, Checkpoint the newest checkpoint, with
+	// its cosignatures where the witnesses have given them.
 	Keys, Checkpoint []byte
 	Size             uint64
 	// Commits reads all commits up to Size, verified and opened, in their order.
@@ -187,9 +196,12 @@ func (b *Book) Evidence(ctx context.Context, progress func(done, last uint64)) (
 	if err != nil {
 		return Evidence{}, err
 	}
-	signed, h, err := b.evidence()
+	signed, h, err := b.Checkpoint()
 	if err != nil {
 		return Evidence{}, err
+	}
+	if kept, err := ReadCosigned(b.Dir, b.current().info); err == nil && kept.Head == h { // else it does not cover all
+		signed = kept.Checkpoint
 	}
 	e := Evidence{Keys: keys, Checkpoint: signed, Size: h.Size}
 	e.Commits = func(yield func(Proven, error) bool) {

@@ -42,8 +42,8 @@ func (a *app) bundleCreateCommand() *cobra.Command {
 		Short: "Write what the log proves of a document, a customer or a month",
 		Long: `Write one file that proves, to whoever has the book's list of keys and to nobody's
 harm, what the log holds of a document: its commits, the proofs that they are in
-the log, the checkpoint with its cosignatures, and the list of keys. With
---customer the name is a customer's, and all documents of that customer are in it;
+the log, the newest checkpoint that witnesses cosigned if it covers them all, or
+else the newest, and the list of keys. With --customer the name is a customer's, and all documents of that customer are in it;
 with --period, instead of a name, those that were issued in a month.
 
 What the commits say stays sealed, unless --reveal: then the file also holds the

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -233,6 +234,62 @@ func TestAWitnessSeesARollback(t *testing.T) {
 	}
 	if _, stderr, code = d.try("verify", "--json"); code != exitFailed || !strings.Contains(stderr, "witness-contradiction") {
 		t.Errorf("after writing on: exit code %d, %s", code, stderr)
+	}
+}
+
+// A bundle has the cosigned checkpoint where that covers it, however far the log has
+// gone on since; but never one that is of another history.
+func TestEvidenceIsCosignedWhereItCanBe(t *testing.T) {
+	w := background(t, "witness", "--state", filepath.Join(t.TempDir(), "w1"), "--name", "witness.example/w1")
+	d := newDesk(t)
+	d.run("keys", "witness", "add", w.Key, w.URL)
+	d.run("customer", "add", "Ada", "--country", "GB")
+	if err := os.CopyFS(d.path("copy"), os.DirFS(d.path("book"))); err != nil {
+		t.Fatal(err)
+	}
+	away := func() { // the witness does not hear of what follows
+		if err := os.Remove(d.path("book/witnesses.json")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(d.path("KEYS"), []byte(d.run("keys", "public")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	proves := func(customer, file string, size uint64, cosigned bool) {
+		t.Helper()
+		d.run("bundle", "create", "--customer", customer, "--out", d.path(file))
+		var proved provedJSON
+		if d.json(&proved, "bundle", "verify", d.path(file), "--trust", d.path("KEYS")); proved.Size != size || (proved.Cosigned != nil) != cosigned {
+			t.Errorf("%s: size %d, cosigned %v", customer, proved.Size, proved.Cosigned)
+		}
+	}
+	cosigned := func() []byte {
+		text, err := os.ReadFile(d.path("book/cosigned"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	d.run("customer", "add", "Bob", "--country", "GB")
+	other := cosigned()
+	if err := errors.Join(os.RemoveAll(d.path("book")), os.Rename(d.path("copy"), d.path("book"))); err != nil {
+		t.Fatal(err)
+	}
+	away()
+	for _, name := range []string{"Mallory", "Eve"} {
+		d.run("customer", "add", name, "--country", "GB")
+	}
+	proves("Ada", "ada.bundle", 2, true)
+	proves("Mallory", "mallory.bundle", 4, false)
+	if err := os.WriteFile(d.path("book/cosigned"), other, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	proves("Ada", "again.bundle", 4, false)
+	if exec.Command(python, "-c", "import cbor2, cryptography").Run() == nil {
+		out, err := exec.Command(python, "../../testing/scripts/check.py", d.path("ada.bundle"), d.path("KEYS")).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), `"size": 2, "cosigned": 1`) {
+			t.Errorf("the checker says %s: %v", out, err)
+		}
 	}
 }
 
