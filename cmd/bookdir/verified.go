@@ -31,6 +31,8 @@ type verified struct {
 	Recorded int64     `json:"recorded"`
 	// Streams is the SHA-256 of the file with the last revision of each stream.
 	Streams []byte `json:"streams"`
+	// Beside are the heads of those checkpoints beside the log that it was held against.
+	Beside []page.Head `json:"beside,omitempty"`
 }
 
 func (v verified) head() page.Head { return page.Head{Page: v.Page, Size: v.Size, Root: v.Root} }
@@ -72,7 +74,12 @@ func (v *verification) keep(found func(transparency.Failure)) error {
 	if v.last.Edge, err = v.edge.MarshalBinary(); err != nil {
 		return errors.Join(err, base.Close())
 	}
-	v.last.Streams = sum.Sum(nil)
+	v.last.Streams, v.last.Beside = sum.Sum(nil), nil
+	for _, e := range v.beside {
+		if e.Size <= v.last.Size {
+			v.last.Beside = append(v.last.Beside, e.Head)
+		}
+	}
 	data, err := json.Marshal(v.last)
 	if err != nil {
 		return errors.Join(err, base.Close())
@@ -93,7 +100,8 @@ func (v *verification) keep(found func(transparency.Failure)) error {
 func (v *verification) withdraw() { _ = os.Remove(v.log.verifiedPath()) }
 
 // resume gives where an earlier verification came, or the beginning of the log
-// where that is not wanted, not known, or after a head that is expected.
+// where that is not wanted, not known, or after a head that is expected, unless that
+// is of a checkpoint beside the log which the earlier one held it against.
 func (v *verification) resume(expected []transparency.Expectation) (verified, page.Edge) {
 	var k verified
 	var edge page.Edge
@@ -101,7 +109,9 @@ func (v *verification) resume(expected []transparency.Expectation) (verified, pa
 	if !v.options.Resume || err != nil || json.Unmarshal(data, &k) != nil || edge.UnmarshalBinary(k.Edge) != nil {
 		return verified{}, page.Edge{}
 	}
-	early := slices.ContainsFunc(expected, func(e transparency.Expectation) bool { return e.Page == 0 && e.Size < k.Size })
+	early := slices.ContainsFunc(expected, func(e transparency.Expectation) bool {
+		return e.Page == 0 && e.Size < k.Size && !(slices.Contains(v.beside, e) && slices.Contains(k.Beside, e.Head))
+	})
 	if early || edge.Check(k.head()) != nil || v.receipts.before(k.Size) {
 		return verified{}, page.Edge{}
 	}

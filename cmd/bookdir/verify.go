@@ -177,10 +177,10 @@ type verification struct {
 	found    []transparency.Failure // besides those of package transparency
 	headers  headerCheck
 	receipts receiptCheck
-	// given are the checkpoints of the options, and expected all the heads that the
-	// log must contain.
-	given    []signed
-	expected []transparency.Expectation
+	// given are the checkpoints of the options, beside the heads of those beside the
+	// log, and expected all the heads that the log must contain.
+	given            []signed
+	beside, expected []transparency.Expectation
 	// last is how far the log is proved, nil once something was found.
 	last *verified
 	edge page.Edge
@@ -268,7 +268,7 @@ func (v *verification) expect() ([]transparency.Expectation, error) {
 	switch {
 	case err == nil:
 		kept.Head.Page = 0
-		expected = append(expected, transparency.Expectation{Head: kept.Head, Whose: "the cosigned checkpoint"})
+		v.beside = append(v.beside, transparency.Expectation{Head: kept.Head, Whose: "the cosigned checkpoint"})
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, transparency.ErrQuorum):
 	default:
 		code, _ := transparency.Code(err)
@@ -278,20 +278,20 @@ func (v *verification) expect() ([]transparency.Expectation, error) {
 		code, _ := transparency.Code(err)
 		v.found = append(v.found, transparency.Failure{Code: cmp.Or(code, page.ErrCheckpointForm.Code), What: "the newest checkpoint: " + err.Error()})
 	} else if text != nil {
-		expected = append(expected, transparency.Expectation{Head: h, Whose: "the newest checkpoint"})
+		v.beside = append(v.beside, transparency.Expectation{Head: h, Whose: "the newest checkpoint"})
 	}
 	given, heads, err := newReceiptCheck(l.Verifier, v.counted())
 	v.receipts = given
-	return append(expected, heads...), err
+	return slices.Concat(expected, v.beside, heads), err
 }
 
 // before looks at the remembered head where it lies before the page from which
-// the check goes on.
+// the check goes on. Others there are those that the log was held against.
 func (v *verification) before(ctx context.Context, from page.Head, expected *[]transparency.Expectation) error {
 	var err error
 	*expected = slices.DeleteFunc(*expected, func(e transparency.Expectation) bool {
 		if err != nil || e.Page == 0 || e.Page >= from.Page {
-			return false
+			return e.Page == 0 && e.Size < from.Size
 		}
 		var at page.Head
 		if at, err = v.log.Head(ctx, e.Page); err == nil && at != e.Head {

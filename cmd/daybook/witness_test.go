@@ -293,6 +293,47 @@ func TestEvidenceIsCosignedWhereItCanBe(t *testing.T) {
 	}
 }
 
+// A check goes on though the cosigned checkpoint lags behind it, if it held the log
+// against that very one; one that was kept elsewhere makes it begin again.
+func TestACheckGoesOnWithoutWitnesses(t *testing.T) {
+	w := background(t, "witness", "--state", filepath.Join(t.TempDir(), "w1"), "--name", "witness.example/w1")
+	d := newDesk(t)
+	d.run("keys", "witness", "add", w.Key, w.URL)
+	d.run("customer", "add", "Ada", "--country", "GB")
+	put := func(from, to string) {
+		t.Helper()
+		text, err := os.ReadFile(d.path(from))
+		if err == nil {
+			err = os.WriteFile(d.path(to), text, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("book/cosigned", "older")
+	d.run("customer", "add", "Bob", "--country", "GB")
+	put("book/cosigned", "kept")
+	if err := os.Remove(d.path("book/witnesses.json")); err != nil { // nobody is asked
+		t.Fatal(err)
+	}
+	d.run("customer", "add", "Eve", "--country", "GB")
+	d.run("verify")
+	d.run("customer", "add", "Grace", "--country", "GB")
+	goes := func(from, size uint64, args ...string) {
+		t.Helper()
+		var verified verifyJSON
+		if d.json(&verified, append([]string{"verify", "--resume"}, args...)...); !verified.OK || verified.From != from || verified.Size != size {
+			t.Errorf("%v: %+v", args, verified)
+		}
+	}
+	goes(4, 5)
+	goes(5, 5)
+	goes(0, 5, "--expect", d.path("kept"))
+	put("older", "book/cosigned")
+	goes(0, 5)
+	goes(5, 5)
+}
+
 // A checkpoint beside the log that is older than what a witness has cosigned shows
 // nothing of what comes after it: a fork from there on would look the same.
 func TestAWitnessThatIsAheadIsNoProof(t *testing.T) {
