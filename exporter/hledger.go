@@ -19,9 +19,24 @@ var hledgerTypes = map[account.Kind]string{
 }
 
 // Hledger writes a journal of hledger. Each entry bears its document's number and
-// the position of its commit.
+// the position of its commit. Accounts and currencies are declared, another currency
+// than the book's before the first entry in it.
 func Hledger(w io.Writer, j Journal) (int, error) {
-	return each(w, j, hledgerHead, func(out *bufio.Writer, e views.Entry) error {
+	declared := map[string]bool{j.Currency: true}
+	head := func(out *bufio.Writer, _ views.Entry) error {
+		fmt.Fprintf(out, "decimal-mark .\ncommodity %s\n", j.Currency)
+		for _, info := range account.Chart() {
+			fmt.Fprintf(out, "account %-28s  ; type: %s\n", hledgerAccounts[info.Account], hledgerTypes[info.Kind])
+		}
+		return nil
+	}
+	return each(w, j, head, func(out *bufio.Writer, e views.Entry) error {
+		for _, p := range e.Postings {
+			if !declared[p.Currency] {
+				fmt.Fprintf(out, "\ncommodity %s\n", p.Currency)
+				declared[p.Currency] = true
+			}
+		}
 		fmt.Fprintf(out, "\n%s (%s) %s  ; position:%d, entry:%d\n",
 			e.Date, plain(code(e), "();"), plain(title(e), ";|"), e.Position, e.Entry)
 		for _, p := range e.Postings {
@@ -42,12 +57,4 @@ func Hledger(w io.Writer, j Journal) (int, error) {
 		}
 		return nil
 	})
-}
-
-func hledgerHead(out *bufio.Writer, _ views.Entry) error {
-	fmt.Fprintln(out, "decimal-mark .")
-	for _, info := range account.Chart() {
-		fmt.Fprintf(out, "account %-28s  ; type: %s\n", hledgerAccounts[info.Account], hledgerTypes[info.Kind])
-	}
-	return nil
 }

@@ -115,7 +115,7 @@ func journal(s viewtest.Store) exporter.Journal {
 	}
 }
 
-// TestHledgerAgrees: hledger reads the journal, finds every entry balanced, and
+// TestHledgerAgrees: hledger reads the journal, strictly, finds every entry balanced, and
 // its balances are ours to the cent: in each currency, in the book's, and on other
 // days.
 func TestHledgerAgrees(t *testing.T) {
@@ -130,6 +130,9 @@ func TestHledgerAgrees(t *testing.T) {
 			}
 			if err := os.WriteFile(path, text.Bytes(), 0o600); err != nil {
 				t.Fatal(err)
+			}
+			if out, err := checked(t, hledger, text.String()); err != nil {
+				t.Fatalf("hledger refuses it: %v\n%s", err, out)
 			}
 			for _, until := range append([]domain.Date{""}, someDays(b)...) {
 				args := []string{"-f", path, "balance", "--flat", "--empty", "--no-total", "-O", "csv", "--layout", "bare"}

@@ -100,14 +100,15 @@ func TestHledgerAgreesAfterEveryStep(t *testing.T) {
 	}
 }
 
-// checked has hledger check that all entries and assertions of a journal hold.
+// checked has hledger check that all entries and assertions of a journal hold, and
+// that all that it names is declared.
 func checked(t *testing.T, hledger, text string) ([]byte, error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "steps.journal")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(hledger, "-f", path, "check")
+	command := exec.Command(hledger, "-f", path, "check", "--strict")
 	command.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
 	return command.CombinedOutput()
 }
