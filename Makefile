@@ -48,7 +48,7 @@ fuzz: ## every fuzz target for FUZZTIME, and CHECKS random books through each en
 	$(GO) test -count 1 -timeout 120m -run '^TestConformance$$' ./projections/sqlite ./projections/postgres -rapid.checks=$(CHECKS)
 
 faults: ## processes killed, power cut (as root), clocks that jump, databases that go away, disks that fail or are destroyed, logs damaged, FAULTS kills and in proportion; the table goes into docs/OPERATIONS.md
-	DAYBOOK_FAULTS=$(FAULTS) DAYBOOK_OPERATIONS='$(CURDIR)/docs/OPERATIONS.md' $(GO) test -count 1 -timeout 120m -v ./testing/campaign
+	DAYBOOK_FAULTS=$(FAULTS) DAYBOOK_HISTORIES='$(CURDIR)/histories' DAYBOOK_OPERATIONS='$(CURDIR)/docs/OPERATIONS.md' $(GO) test -count 1 -timeout 120m -v ./testing/campaign
 
 bench: ## what docs/PERFORMANCE.md tells, measured again; DAYBOOK_BENCH_SECONDS, _ROUNDS and _COMMITS say how much
 	DAYBOOK_PERFORMANCE='$(CURDIR)/docs/PERFORMANCE.md' $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./testing/bench

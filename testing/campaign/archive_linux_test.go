@@ -35,9 +35,7 @@ func TestArchiveAway(t *testing.T) {
 			s.during(t, random, fault)
 			r.faults++
 		}
-		if err := os.RemoveAll(s.dir); err != nil {
-			t.Fatal(err)
-		}
+		destroy(t, s.dir)
 		r.faults++
 		restore(t, s.dir, to, escrow)
 		finish(t, s.dir, &s.h)
@@ -120,6 +118,7 @@ func (s *second) unmounted(t *testing.T) {
 	if err := syscall.Unmount(s.disk.at, syscall.MNT_DETACH); err != nil {
 		t.Fatal(err)
 	}
+	note("the disk at %s is not mounted", s.disk.at)
 	s.refuses(t)
 	if left, err := os.ReadDir(s.disk.at); err != nil || len(left) > 0 {
 		t.Errorf("where the disk is not mounted stands %v, %v", left, err)

@@ -1,7 +1,8 @@
 // Package campaign makes faults for real, many times, on whole books: processes that
 // are killed, power that fails, clocks that jump, databases that go away, disks that
-// fill, archives that are brought back. A run has a seed, which is told where it fails
-// and with which DAYBOOK_SEED repeats it. DAYBOOK_FAULTS says how many kills there are,
+// fill, archives that are brought back. A run has a seed, which is told (with -v) and
+// with which DAYBOOK_SEED repeats it, and a history, which is kept where it fails or
+// DAYBOOK_HISTORIES names a folder. DAYBOOK_FAULTS says how many kills there are,
 // and in proportion how many runs of the others; a few where it is absent.
 // `make faults` runs them all, and writes their table into docs/OPERATIONS.md.
 package campaign
@@ -137,18 +138,16 @@ func runs(sample, percent int) int {
 	return sample
 }
 
-// seeded gives the randomness of a test, which DAYBOOK_SEED repeats.
+// seeded gives the randomness of a test, which DAYBOOK_SEED repeats, and begins its
+// chronicle.
 func seeded(t *testing.T) *rand.Rand {
 	t.Helper()
 	seed := uint64(time.Now().UnixNano())
 	if given, err := strconv.ParseUint(os.Getenv("DAYBOOK_SEED"), 10, 64); err == nil {
 		seed = given
 	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("DAYBOOK_SEED=%d", seed)
-		}
-	})
+	t.Logf("DAYBOOK_SEED=%d", seed)
+	begins(t, seed)
 	return rand.New(rand.NewPCG(seed, 1))
 }
 
@@ -187,6 +186,7 @@ func newBookIn(t *testing.T, dir string, clock ledger.Clock) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	note("a new book in %s", dir)
 }
 
 // child gives commands to a book from several goroutines until it is killed, and lets
@@ -366,6 +366,7 @@ func (h *history) judge(t *testing.T, dir string, r *row) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	note("judged: %d with a receipt, %d refused, %d failures of verify", len(h.has), len(h.refused), len(report.Failures))
 	for _, f := range report.Failures {
 		t.Errorf("%+v", f)
 		r.lost++

@@ -51,6 +51,7 @@ func (h *hands) set(t *testing.T, at time.Duration) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	note("the clock set to %s ahead of the machine's", at)
 }
 
 // followClock has everything in this process see the wall clock as a file sets it:

@@ -81,10 +81,7 @@ func TestAilingDisk(t *testing.T) {
 func ailing(t *testing.T, dir string, again []uuid.UUID, a ailment, random *rand.Rand) (string, int) {
 	t.Helper()
 	c, said := start(t, dir, again)
-	defer func() {
-		_ = c.Process.Kill()
-		_ = c.Wait()
-	}()
+	defer kill(c)
 	for end := time.Now().Add(time.Minute); !strings.Contains(said.text(), "receipt "); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("a child gave no receipt within a minute: %s", said.text())
@@ -95,8 +92,7 @@ func ailing(t *testing.T, dir string, again []uuid.UUID, a ailment, random *rand
 	faults := afflict(t, c, dir, a, time.Duration(100+random.IntN(400))*time.Millisecond)
 	readable(t, dir)
 	time.Sleep(time.Duration(random.IntN(100)) * time.Millisecond) // the disk is well again
-	_ = c.Process.Kill()
-	_ = c.Wait()
+	kill(c)
 	if a.slow {
 		return said.text(), faults
 	}
@@ -162,9 +158,11 @@ func afflict(t *testing.T, c *exec.Cmd, dir string, a ailment, long time.Duratio
 			t.Fatalf("strace did not come to its process: %s", said.text())
 		}
 	}
+	note("from now on %s", a.name)
 	time.Sleep(long)
 	_ = s.Process.Signal(syscall.SIGINT) // it lets go
 	_ = s.Wait()
+	note("no longer: %s", a.name)
 	told, err := os.ReadFile(log)
 	if err != nil {
 		t.Fatal(err)

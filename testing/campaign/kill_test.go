@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -50,10 +51,13 @@ func start(t *testing.T, dir string, again []uuid.UUID, more ...string) (*exec.C
 	c := exec.Command(os.Args[0], "-test.run", "^$")
 	c.Env = append(os.Environ(), childDir+"="+dir, "GORACE=atexit_sleep_ms=0")
 	c.Env = append(c.Env, more...)
-	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(first.String()), said, os.Stderr
+	children++
+	told := &lines{child: children}
+	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(first.String()), io.MultiWriter(said, told), os.Stderr
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
+	note("process %d begun, with id %d, on %s, %d commands given again", told.child, c.Process.Pid, dir, len(again))
 	return c, said
 }
 
@@ -73,10 +77,7 @@ func work(t *testing.T, dir string, again []uuid.UUID, longer time.Duration) str
 		}
 	}
 	time.Sleep(longer)
-	if err := c.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = c.Wait() // it was killed
+	kill(c)
 	return said.text()
 }
 
@@ -92,7 +93,9 @@ func waits(t *testing.T, said *output, after int, what string) {
 
 // kill kills a child.
 func kill(child *exec.Cmd) {
-	_ = child.Process.Kill()
+	if child.Process.Kill() == nil { // else it was before
+		note("the process with id %d killed", child.Process.Pid)
+	}
 	_ = child.Wait()
 }
 
@@ -123,11 +126,14 @@ func finish(t *testing.T, dir string, h *history) {
 		t.Fatal(err)
 	}
 	for _, id := range h.open {
+		note("%s given again in this process", id)
 		receipt, err := b.Do(t.Context(), command(id))
 		if err != nil {
+			note("%s refused: %v", id, err)
 			h.refused = append(h.refused, err.Error())
 			continue
 		}
+		note("%s answered at position %d", id, receipt.Position)
 		h.receipts, h.has[id] = append(h.receipts, receipt.Receipt), true
 	}
 	h.open = nil
@@ -151,8 +157,7 @@ func TestCopiedWhileWritten(t *testing.T) {
 		time.Sleep(time.Duration(random.IntN(150)) * time.Millisecond)
 		before := said.text() // what had been acknowledged when the copy begins
 		snapshot(t, c, dir)
-		_ = c.Process.Kill()
-		_ = c.Wait()
+		kill(c)
 		copied := dir + ".copy"
 		var h history
 		h.add(t, before)
@@ -178,10 +183,20 @@ func snapshot(t *testing.T, c *exec.Cmd, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	note("copied as a snapshot: %s", dir)
 	_ = os.Remove(filepath.Join(dir+".copy", "connect"))
 	for _, name := range []string{"ring", "head", "state.db", "key"} {
 		_ = os.Chmod(filepath.Join(dir+".copy", name), 0o600)
 	}
+}
+
+// destroy removes a book, as a disk does that is destroyed.
+func destroy(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	note("%s destroyed", dir)
 }
 
 // TestBroughtBack: a book that is archived while it is written to is destroyed at a
@@ -203,9 +218,7 @@ func TestBroughtBack(t *testing.T) {
 			h.add(t, work(t, dir, h.open, time.Duration(random.IntN(80))*time.Millisecond))
 			backup(t, dir, to, escrow.Recipient().String())
 		}
-		if err := os.RemoveAll(dir); err != nil {
-			t.Fatal(err)
-		}
+		destroy(t, dir)
 		restore(t, dir, to, escrow)
 		finish(t, dir, &h)
 		h.judge(t, dir, &r)
@@ -227,9 +240,7 @@ func TestRequired(t *testing.T) {
 		for range 1 + random.IntN(3) {
 			h.add(t, work(t, dir, h.open, time.Duration(random.IntN(80_000))*time.Microsecond))
 		}
-		if err := os.RemoveAll(dir); err != nil {
-			t.Fatal(err)
-		}
+		destroy(t, dir)
 		restore(t, dir, to, escrow)
 		finish(t, dir, &h)
 		h.judge(t, dir, &r)
@@ -268,6 +279,7 @@ func backup(t *testing.T, dir, to, recipient string) {
 	if _, err := b.Backup(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
+	note("%s archived", dir)
 	if err := b.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -286,6 +298,7 @@ func restore(t *testing.T, dir, from string, escrow *age.X25519Identity) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	note("%s brought back from the archive", dir)
 }
 
 // TestMended: blocks of the log are damaged at random places, and the log is made anew
@@ -340,11 +353,16 @@ func harm(t *testing.T, dir string, random *rand.Rand) (faults int) {
 		}
 		switch random.IntN(3) {
 		case 0:
-			data[random.IntN(len(data))] ^= 1 << random.IntN(8)
+			at, bit := random.IntN(len(data)), random.IntN(8)
+			data[at] ^= 1 << bit
+			note("%s: bit %d of byte %d flipped", path, bit, at)
 			err = os.WriteFile(path, data, 0o600)
 		case 1:
-			err = os.Truncate(path, int64(random.IntN(len(data))))
+			size := random.IntN(len(data))
+			note("%s: cut to %d bytes of %d", path, size, len(data))
+			err = os.Truncate(path, int64(size))
 		case 2:
+			note("%s: removed", path)
 			err = os.Remove(path)
 		}
 		if err != nil {

@@ -113,6 +113,8 @@ func TestOneSequence(t *testing.T) {
 				if out.taken && in.erase != uuid.Nil {
 					erased.Add(1)
 				}
+				note("client %d from %dns to %dns: reference %s, register %s, erase %s: has it %s, taken %t",
+					client, o.Call, o.Return, in.reference, in.register, in.erase, out.who, out.taken)
 				mu.Lock()
 				history = append(history, o)
 				mu.Unlock()

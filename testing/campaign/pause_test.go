@@ -16,4 +16,5 @@ func pause(t *testing.T, c *exec.Cmd, stop bool) {
 	if err := c.Process.Signal(signal); err != nil {
 		t.Fatal(err)
 	}
+	note("the process with id %d: %s", c.Process.Pid, signal)
 }

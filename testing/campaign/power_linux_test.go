@@ -64,6 +64,7 @@ func (d *disk) mount() error {
 		return fmt.Errorf("mount: %w: %s", err, out)
 	}
 	d.mounted = true
+	note("the disk at %s mounted (%s)", d.at, d.options)
 	return nil
 }
 
@@ -97,6 +98,7 @@ func (d *disk) cut(t *testing.T) {
 	if err := control(f, shutdown, &flags); err != nil {
 		t.Fatalf("cut the power: %v", err)
 	}
+	note("the power of the disk at %s cut", d.at)
 }
 
 // fill leaves no room on the disk, until empty gives it back.
@@ -115,11 +117,13 @@ func (d *disk) fill(t *testing.T) (empty func()) {
 			t.Fatal(err)
 		}
 	}
+	note("the disk at %s full", d.at)
 	return func() {
 		t.Helper()
 		if err := errors.Join(f.Close(), os.Remove(filler)); err != nil {
 			t.Fatal(err)
 		}
+		note("room again on the disk at %s", d.at)
 		gone, err := os.Open(d.at)
 		if err == nil {
 			err = errors.Join(gone.Sync(), gone.Close()) // else a disk that fails next has it again
@@ -137,6 +141,7 @@ func (d *disk) abort(t *testing.T) {
 	if out, err := exec.Command("mount", "-o", "remount,abort", d.at).CombinedOutput(); err != nil {
 		t.Fatalf("mount: %v: %s", err, out)
 	}
+	note("the disk at %s can only be read", d.at)
 }
 
 // TestACutIsOne: what was not flushed is gone after a cut, what was is not, and
@@ -222,8 +227,7 @@ func powerless(t *testing.T, d *disk, dir string, again []uuid.UUID, random *ran
 	before := said.text()
 	d.cut(t)
 	time.Sleep(20 * time.Millisecond) // it goes on without a disk
-	_ = c.Process.Kill()
-	_ = c.Wait()
+	kill(c)
 	return kept(before, said.text())
 }
 

@@ -114,6 +114,7 @@ func (v *beside) empty(t *testing.T) {
 	if err != nil && !errors.Is(err, os.ErrNotExist) { // SQLite removes files of its own
 		t.Fatal(err)
 	}
+	note("the views of %s removed", v.dir)
 }
 
 // removed: the files are removed under the process.

@@ -62,6 +62,7 @@ func newProxy(t *testing.T, to string) *proxy {
 func (p *proxy) hang(hangs bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	note("the way to the database hangs: %t", hangs)
 	p.hangs = hangs
 	p.goes.Broadcast()
 }
@@ -70,6 +71,7 @@ func (p *proxy) hang(hangs bool) {
 func (p *proxy) cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	note("connections to the database cut")
 	for c := range p.open {
 		c.Close()
 	}
@@ -200,6 +202,7 @@ func (d *database) killed(t *testing.T, random *rand.Rand, goOn func()) {
 	if err := d.server.Kill(); err != nil {
 		t.Fatal(err)
 	}
+	note("the database killed")
 	goOn()
 	d.told(t)
 	time.Sleep(time.Duration(random.IntN(300)) * time.Millisecond)
@@ -207,6 +210,7 @@ func (d *database) killed(t *testing.T, random *rand.Rand, goOn func()) {
 	if err := d.server.Restart(); err != nil {
 		t.Fatal(err)
 	}
+	note("the database started again")
 }
 
 // backend: the process of the server that writes dies, and with it every connection.
@@ -214,6 +218,7 @@ func (d *database) backend(t *testing.T, _ *rand.Rand, goOn func()) {
 	if err := syscall.Kill(d.written(t), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
+	note("the database's process that writes killed")
 	goOn()
 }
 
