@@ -79,18 +79,47 @@ func (i *Info) takeKeys(signed []byte) error {
 	if err != nil {
 		return err
 	}
-	// The first key of the epoch is the one that book.json names.
-	at := slices.IndexFunc(list.Keys, func(k page.KeyRange) bool { return k.Origin == list.Origin })
-	first, err := page.NewVerifier(list.Origin, page.ForEver(list.Keys[at].Public))
+	first, err := firstKey(list)
 	if err != nil {
 		return err
 	}
-	mine := list.Origin == i.Origin && first.VerifierKey() == i.Key && verifier.Epoch(page.MaxSize) == i.Epoch
+	mine := list.Origin == i.Origin && first == i.Key && verifier.Epoch(page.MaxSize) == i.Epoch
 	if !mine || i.Identity != "" && list.Identity != i.Identity {
 		return fmt.Errorf("%w: the list of keys is another book's", ErrDamaged)
 	}
 	i.signed, i.list = signed, &list
 	return nil
+}
+
+// firstKey is the first key of a list's epoch, the one that book.json names.
+func firstKey(list transparency.KeyList) (string, error) {
+	at := slices.IndexFunc(list.Keys, func(k page.KeyRange) bool { return k.Origin == list.Origin })
+	first, err := page.NewVerifier(list.Origin, page.ForEver(list.Keys[at].Public))
+	if err != nil {
+		return "", err
+	}
+	return first.VerifierKey(), nil
+}
+
+// trust takes a signed list of keys from elsewhere in place of its own, unless that is
+// as new; one of a later epoch with the name that the log has there.
+func (i *Info) trust(signed []byte) error {
+	list, err := transparency.ParseKeyList(signed)
+	if err != nil {
+		return err
+	}
+	if _, err := list.Follow(*i.list); err != nil || list.Serial <= i.list.Serial {
+		return err
+	}
+	verifier, err := list.Verifier()
+	if err != nil {
+		return err
+	}
+	i.Origin, i.Epoch = list.Origin, verifier.Epoch(page.MaxSize)
+	if i.Key, err = firstKey(list); err != nil {
+		return err
+	}
+	return i.takeKeys(signed)
 }
 
 // KeyList is the book's list of keys, and the list as it is signed. ErrNoList

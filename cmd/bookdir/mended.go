@@ -36,7 +36,7 @@ type mended struct {
 func (r Repair) mend(ctx context.Context, store, scratch string, info Info, v *page.Verifier) (*mended, error) {
 	m := &mended{verifier: v}
 	if r.From != nil {
-		found, err := openArchive(ctx, r.From, info.Origin, info.list)
+		found, err := openArchive(ctx, r.From, info.Origin, info.signed)
 		if err != nil {
 			return nil, err
 		}

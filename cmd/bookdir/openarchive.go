@@ -10,7 +10,6 @@ import (
 
 	"github.com/daybook-ledger/daybook/eventstore/archive"
 	"github.com/daybook-ledger/daybook/eventstore/page"
-	"github.com/daybook-ledger/daybook/eventstore/transparency"
 	"github.com/daybook-ledger/daybook/ledger"
 )
 
@@ -25,14 +24,18 @@ type archivedLog struct {
 }
 
 // openArchive finds a log in a place: that of an origin, or, where none is named,
-// the only one, or the newest of one book. Where a list of keys is trusted, that of
-// the archive must be it, or one that it follows or is followed by.
-func openArchive(ctx context.Context, p archive.Place, origin string, trusted *transparency.KeyList) (archivedLog, error) {
+// the only one, or the newest of one book. Where a signed list of keys is trusted, that
+// of the archive must be it, or one that it follows or is followed by: the newer of the
+// two counts.
+func openArchive(ctx context.Context, p archive.Place, origin string, trusted []byte) (archivedLog, error) {
 	found, err := findArchive(ctx, p, origin)
 	if err != nil || trusted == nil {
 		return found, err
 	}
-	_, err = trusted.Follow(*found.info.list)
+	if err := found.info.trust(trusted); err != nil {
+		return found, err
+	}
+	found.verifier, err = found.info.Verifier()
 	return found, err
 }
 

@@ -24,7 +24,6 @@ import (
 	"github.com/daybook-ledger/daybook/eventstore/keyring"
 	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/eventstore/seal"
-	"github.com/daybook-ledger/daybook/eventstore/transparency"
 	"github.com/daybook-ledger/daybook/ledger"
 	"github.com/daybook-ledger/daybook/ledger/commit"
 )
@@ -47,8 +46,8 @@ type Restore struct {
 	// Origin is the log's, empty where the place has but one book.
 	Origin     string
 	Identities archive.Identities
-	// Trust is a list of keys that is known from elsewhere; may be nil.
-	Trust *transparency.KeyList
+	// Trust is a list of keys, as it is signed, that is known from elsewhere; may be nil.
+	Trust []byte
 	// Root is the new ring's root key, KeyFile its path if it is a file.
 	Root        keyring.Root
 	KeyFile     string
@@ -398,7 +397,7 @@ func (r Restore) succeed(dir string, done *Restored, ring *keyring.Ring, from ar
 		Follows: checkpointOf(originAt(verifier, done.Head.Size-1), done.Head),
 	}
 	if done.Loss != nil {
-		lost := done.Loss.checkpoints(from.info.Origin)
+		lost := done.Loss.checkpoints(originAt(verifier, done.Loss.Known-1))
 		open.Lost, open.LostEarlier = &lost[0], lost[1:]
 	}
 	return open, open.Validate()

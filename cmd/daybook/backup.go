@@ -180,13 +180,13 @@ func (f *archiveFlags) add(cmd *cobra.Command) {
 	}
 }
 
-// trusted is the list of keys that is trusted; nil where none is named.
-func (f *archiveFlags) trusted() (*transparency.KeyList, error) {
+// trusted is the list of keys that is trusted, as it is signed; nil where none is named.
+func (f *archiveFlags) trusted() ([]byte, error) {
 	if f.trust == "" {
 		return nil, nil
 	}
-	list, err := readKeyList(f.trust)
-	return &list, err
+	signed, _, err := readKeyList(f.trust)
+	return signed, err
 }
 
 // read opens what the flags name.

@@ -220,7 +220,7 @@ the checkpoint, that every commit is in the log at its place, and that every sec
 opens its section. It needs no book, no network, no passphrase and no other key.`,
 		Args: cobra.ExactArgs(1),
 		RunE: a.do(func(_ *cobra.Command, args []string) error {
-			keys, err := readKeyList(trust)
+			_, keys, err := readKeyList(trust)
 			if err != nil {
 				return err
 			}

@@ -62,7 +62,7 @@ be told, and the damage is named. It needs no passphrase.`,
   daybook receipt check invoice.tlog-proof --trust KEYS --dir books/acme`,
 		Args: cobra.ExactArgs(1),
 		RunE: a.do(func(cmd *cobra.Command, args []string) error {
-			keys, err := readKeyList(trust)
+			_, keys, err := readKeyList(trust)
 			if err != nil {
 				return err
 			}

@@ -103,7 +103,7 @@ and nothing was erased since; what that keeps is sealed.`,
 func (a *app) verifyOptions(dir string, l *bookdir.Log, f verifyFlags) (o bookdir.VerifyOptions, err error) {
 	o.Resume, o.Ask = f.resume, !f.offline
 	if f.trust != "" {
-		trusted, err := readKeyList(f.trust)
+		_, trusted, err := readKeyList(f.trust)
 		if err != nil {
 			return o, err
 		}
@@ -150,16 +150,15 @@ func trust(trusted transparency.KeyList, l *bookdir.Log) error {
 	return err
 }
 
-func readKeyList(path string) (transparency.KeyList, error) {
-	text, err := readFile(path, transparency.MaxKeyList)
-	if err != nil {
-		return transparency.KeyList{}, fmt.Errorf("the list of keys: %w", err)
+// readKeyList reads a list of keys, and gives it as it is signed, too.
+func readKeyList(path string) (signed []byte, list transparency.KeyList, err error) {
+	if signed, err = readFile(path, transparency.MaxKeyList); err != nil {
+		return nil, list, fmt.Errorf("the list of keys: %w", err)
 	}
-	list, err := transparency.ParseKeyList(text)
-	if err != nil {
-		return list, fmt.Errorf("%s: %w", path, err)
+	if list, err = transparency.ParseKeyList(signed); err != nil {
+		return nil, list, fmt.Errorf("%s: %w", path, err)
 	}
-	return list, nil
+	return signed, list, nil
 }
 
 // readCheckpoints reads files that hold a checkpoint each, or a receipt, which ends with

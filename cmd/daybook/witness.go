@@ -122,7 +122,7 @@ func admit(w *witness.Witness, folder *witness.Folder, paths []string) error {
 		return err == nil && known < maxLogs
 	}
 	for _, path := range paths {
-		list, err := readKeyList(path)
+		_, list, err := readKeyList(path)
 		if err != nil {
 			return err
 		}
