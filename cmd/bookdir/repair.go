@@ -10,8 +10,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/google/uuid"
-
 	"github.com/daybook-ledger/daybook/domain"
 	"github.com/daybook-ledger/daybook/domain/book"
 	"github.com/daybook-ledger/daybook/eventstore/archive"
@@ -217,7 +215,8 @@ func (r Repair) remake(ctx context.Context, dir, fresh string, info Info) (done 
 		return done, err
 	}
 	r.at("made")
-	return done, r.open(ctx, fresh, done.Info, open)
+	done.Receipt, err = r.open(ctx, fresh, done.Info, open)
+	return done, err
 }
 
 // lay makes the log anew, and notes which keys it uses.
@@ -341,20 +340,21 @@ func lay(fresh string, info Info, remembered head.Head) error {
 }
 
 // open opens the book as it will be for the first time, which holds its ring against
-// its log, and opens its epoch. Nobody is told of it: it is not in its place yet.
-func (r Repair) open(ctx context.Context, fresh string, info Info, epoch *book.OpenEpoch) error {
+// its log, and opens its epoch, of which it gives the receipt. Nobody is told of it: it
+// is not in its place yet.
+func (r Repair) open(ctx context.Context, fresh string, info Info, epoch *book.OpenEpoch) (receipt []byte, err error) {
 	defer inBulkWork()()
 	l, err := hold(ctx, fresh, info, Options{Root: r.Root, RingOptions: r.RingOptions, Clock: r.Clock, Log: r.Log, alone: true})
 	switch {
 	case errors.Is(err, commit.ErrNotErased):
-		return fmt.Errorf("%w: %w", ErrErasureLost, err)
+		return nil, fmt.Errorf("%w: %w", ErrErasureLost, err)
 	case errors.Is(err, seal.ErrSection), errors.Is(err, keyring.ErrUnknownKey):
-		return fmt.Errorf("%w: %w", ErrRingOlder, err)
+		return nil, fmt.Errorf("%w: %w", ErrRingOlder, err)
 	case err != nil:
-		return err
+		return nil, err
 	}
 	if epoch != nil {
-		_, err = l.ledger.Do(ctx, ledger.Envelope{ID: uuid.Must(uuid.NewV7()), Principal: r.Principal, Command: epoch})
+		receipt, err = l.openEpoch(ctx, r.Principal, epoch)
 	}
-	return errors.Join(err, l.close(context.WithoutCancel(ctx)))
+	return receipt, errors.Join(err, l.close(context.WithoutCancel(ctx)))
 }

@@ -122,7 +122,7 @@ func TestARepairIsKilled(t *testing.T) {
 			}
 			if i+1 < len(steps)-1 || i < committed {
 				done, err := r.Do(t.Context(), dir)
-				if err != nil || done.Info.Epoch != 2 || done.Loss.Commits() != 1 || !done.Begun || done.Kept != filepath.Join(dir, "damaged", "1") {
+				if err != nil || done.Info.Epoch != 2 || done.Loss.Commits() != 1 || !done.Begun || done.Receipt == nil || done.Kept != filepath.Join(dir, "damaged", "1") {
 					t.Fatalf("%+v, %v", done, err)
 				}
 			}

@@ -85,6 +85,8 @@ type Restored struct {
 	Loss *Loss
 	// Unaccounted is what earlier epochs in the same place hold besides.
 	Unaccounted []Unaccounted
+	// Receipt is that of the command that opened an epoch; nil where none did.
+	Receipt []byte
 }
 
 // restoringName marks a folder in which a restore is under way: the file is locked while
@@ -248,7 +250,8 @@ func (r Restore) restore(ctx context.Context, dir string, from archivedLog) (don
 			return done, err
 		}
 	}
-	return done, fullDisk(dir, r.open(ctx, dir, &done.Info, open, beyond))
+	done.Receipt, err = r.open(ctx, dir, &done.Info, open, beyond)
+	return done, fullDisk(dir, err)
 }
 
 // pages makes the log anew from the archive's pages, each checked before it is
@@ -416,9 +419,10 @@ func (r Restore) identity(ring *keyring.Ring, i Info) (ed25519.PrivateKey, error
 }
 
 // open opens the book for the first time, which brings erasures to their end, those
-// beyond the end of the log too, and begins its epoch. Where it has no views yet they
-// are made meanwhile, unless an erasure is going to have them made anew.
-func (r Restore) open(ctx context.Context, dir string, i *Info, epoch *book.OpenEpoch, beyond []commit.Beyond) error {
+// beyond the end of the log too, and begins its epoch, of which it gives the receipt.
+// Where it has no views yet they are made meanwhile, unless an erasure is going to have
+// them made anew.
+func (r Restore) open(ctx context.Context, dir string, i *Info, epoch *book.OpenEpoch, beyond []commit.Beyond) (receipt []byte, err error) {
 	defer inBulkWork()() // not before: while it lays the log the server keeps much of it in memory
 	o := Options{Root: r.Root, RingOptions: r.RingOptions, Views: cmp.Or(r.Views, InFolder), Clock: r.Clock, Log: r.Log, beyond: beyond}
 	if _, err := os.Stat(filepath.Join(dir, "views")); o.Views == InFolder && len(beyond) == 0 && errors.Is(err, fs.ErrNotExist) {
@@ -426,13 +430,22 @@ func (r Restore) open(ctx context.Context, dir string, i *Info, epoch *book.Open
 	}
 	l, err := hold(ctx, dir, *i, o)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if epoch != nil {
-		_, err = l.ledger.Do(ctx, ledger.Envelope{ID: uuid.Must(uuid.NewV7()), Principal: r.Principal, Command: epoch})
+		receipt, err = l.openEpoch(ctx, r.Principal, epoch)
 	}
 	if err == nil && l.beside != nil {
 		l.beside.wait()
 	}
-	return errors.Join(err, l.close(ctx))
+	return receipt, errors.Join(err, l.close(ctx))
+}
+
+// openEpoch enters the command that opens an epoch, and gives its receipt.
+func (l *link) openEpoch(ctx context.Context, principal string, epoch *book.OpenEpoch) ([]byte, error) {
+	receipt, err := l.ledger.Do(ctx, ledger.Envelope{ID: uuid.Must(uuid.NewV7()), Principal: principal, Command: epoch})
+	if err != nil {
+		return nil, err
+	}
+	return receipt.Marshal()
 }

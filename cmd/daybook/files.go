@@ -45,10 +45,14 @@ type receiptFile struct {
 	made, replaces, written bool
 }
 
-// openReceipt opens the file of the command's receipt. It must be a new one, hold
-// nothing, or hold a receipt of the same command, which is tried again. What is no
-// regular file, such as a pipe, has nothing to lose.
-func (s *session) openReceipt(ctx context.Context, path string) (*receiptFile, error) {
+// openReceipt opens the file of the command's receipt, nil where none is named. It must
+// be a new one, hold nothing, or hold a receipt of the same command, which is tried
+// again; again is nil for a command that cannot be. What is no regular file, such as a
+// pipe, has nothing to lose.
+func openReceipt(path string, again func() (bool, error)) (*receiptFile, error) {
+	if path == "" {
+		return nil, nil
+	}
 	file, err := bookdir.NewFile(path, 0o644)
 	if err == nil {
 		return &receiptFile{File: file, made: true}, nil
@@ -58,8 +62,11 @@ func (s *session) openReceipt(ctx context.Context, path string) (*receiptFile, e
 		return nil, fmt.Errorf("the receipt: %w", err)
 	}
 	replaces := info.Mode().IsRegular() && info.Size() > 0
+	if replaces && again == nil {
+		return nil, fmt.Errorf("the receipt: %w", err)
+	}
 	if replaces {
-		mine, reading := s.isReceipt(ctx, path)
+		mine, reading := again()
 		if reading != nil {
 			return nil, fmt.Errorf("the receipt: %w", reading)
 		}
@@ -86,15 +93,20 @@ func (s *session) isReceipt(ctx context.Context, path string) (bool, error) {
 	return s.book.Receipted(ctx, r, s.id)
 }
 
-// put writes the receipt.
+// put writes the receipt, where it is wanted.
 func (r *receiptFile) put(text []byte) error {
+	if r == nil {
+		return nil
+	}
 	_, err := r.Write(text)
 	if err == nil && r.replaces { // which may have been longer
 		err = r.Truncate(int64(len(text)))
 	}
-	err = errors.Join(err, r.Close())
-	r.written = err == nil
-	return err
+	if err = errors.Join(err, r.Close()); err != nil {
+		return fmt.Errorf("write the receipt: %w", &unwritten{err})
+	}
+	r.written = true
+	return nil
 }
 
 // end removes the file where no receipt came into it.

@@ -31,7 +31,7 @@ type repairJSON struct {
 func (a *app) repairCommand() *cobra.Command {
 	var f archiveFlags
 	var loss uint64
-	var bookIdentity, reason string
+	var bookIdentity, reason, receipt string
 	cmd := &cobra.Command{
 		Use:   "repair",
 		Short: "Make a damaged log anew from what survives and the archive",
@@ -68,7 +68,11 @@ Where the key ring is gone, too, daybook restore makes the book anew elsewhere.`
 					return err
 				}
 			}
-			return a.repaired(cmd, r)
+			file, err := openReceipt(receipt, nil)
+			if err != nil {
+				return err
+			}
+			return errors.Join(a.repaired(cmd, r, file), file.end())
 		}),
 	}
 	flags := cmd.Flags()
@@ -77,6 +81,7 @@ Where the key ring is gone, too, daybook restore makes the book anew elsewhere.`
 	flags.Uint64Var(&loss, "accept-loss", 0, "accept that this `NUMBER` of commits is lost")
 	flags.StringVar(&bookIdentity, "book-identity", "", "the `FILE` of the book's own identity key, where it is offline")
 	flags.StringVar(&reason, "reason", "", "`WHY`; it is entered in the log where a new epoch begins")
+	flags.StringVar(&receipt, "receipt", "", receiptUsage)
 	return cmd
 }
 
@@ -93,8 +98,8 @@ func (a *app) relist(ctx context.Context) (err error) {
 }
 
 // repaired repairs the book that is meant, and tells. What an earlier repair left to be
-// put in place needs no key.
-func (a *app) repaired(cmd *cobra.Command, r bookdir.Repair) error {
+// put in place needs no key. Where nothing was entered there is no receipt.
+func (a *app) repaired(cmd *cobra.Command, r bookdir.Repair, receipt *receiptFile) error {
 	dir, err := a.bookDir()
 	if err != nil {
 		return err
@@ -106,6 +111,11 @@ func (a *app) repaired(cmd *cobra.Command, r bookdir.Repair) error {
 	}
 	if err != nil {
 		return lossy(err)
+	}
+	if done.Receipt != nil {
+		if err := receipt.put(done.Receipt); err != nil {
+			return err
+		}
 	}
 	if done.Begun {
 		if err := a.relist(cmd.Context()); err != nil {
@@ -119,7 +129,7 @@ func (a *app) repaired(cmd *cobra.Command, r bookdir.Repair) error {
 	if done.Loss != nil {
 		answer.Lost = done.Loss.Commits()
 	}
-	return a.answer(answer, func(w io.Writer) {
+	err = a.answer(answer, func(w io.Writer) {
 		fmt.Fprintf(w, "Made the log anew: %s, %s; %s from the archive.\n", count(answer.Pages, "page"), count(answer.Size, "commit"), count(answer.Mended, "page"))
 		if answer.Lost > 0 {
 			fmt.Fprintf(w, "Lost: %s after size %d.\n", count(answer.Lost, "commit"), answer.Size)
@@ -129,6 +139,10 @@ func (a *app) repaired(cmd *cobra.Command, r bookdir.Repair) error {
 		}
 		fmt.Fprintf(w, "The log as it was is kept in %s.\n", answer.Kept)
 	})
+	if err == nil && receipt != nil && done.Receipt == nil {
+		err = fail("no-receipt", "nothing more needs to be done", "the log is repaired, and the book goes on as it was: no command was entered of which there could be a receipt")
+	}
+	return err
 }
 
 // repair repairs the book in a folder.

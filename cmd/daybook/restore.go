@@ -20,9 +20,9 @@ import (
 // restoreFlags are the flags of restore, besides those that name the archive.
 type restoreFlags struct {
 	archiveFlags
-	until, bookIdentity, reason string
-	readOnly                    bool
-	loss                        uint64
+	until, bookIdentity, reason, receipt string
+	readOnly                             bool
+	loss                                 uint64
 }
 
 // restoredJSON is the answer of restore.
@@ -93,7 +93,11 @@ a position, or a time.`,
 			if err != nil {
 				return err
 			}
-			return a.restored(cmd, r)
+			receipt, err := openReceipt(f.receipt, nil)
+			if err != nil {
+				return err
+			}
+			return errors.Join(a.restored(cmd, r, receipt), receipt.end())
 		}),
 	}
 	f.add(cmd)
@@ -103,6 +107,7 @@ a position, or a time.`,
 	flags.StringVar(&f.bookIdentity, "book-identity", "", "the `FILE` of the book's own identity key, where it is offline")
 	flags.StringVar(&f.reason, "reason", "", "`WHY` the book is brought back; it is entered in the log")
 	flags.Uint64Var(&f.loss, "accept-loss", 0, "accept that this `NUMBER` of commits is lost")
+	flags.StringVar(&f.receipt, "receipt", "", receiptUsage)
 	return cmd
 }
 
@@ -114,6 +119,9 @@ func (f *restoreFlags) restore(a *app, cmd *cobra.Command) (r bookdir.Restore, e
 	}
 	if f.readOnly && cmd.Flags().Changed("accept-loss") {
 		return r, usage("a copy that is read only loses nothing: --accept-loss does not go with --read-only")
+	}
+	if f.readOnly && f.receipt != "" {
+		return r, usage("nothing is entered in a copy that is read only, so there is no receipt: --receipt does not go with --read-only")
 	}
 	if cmd.Flags().Changed("accept-loss") {
 		r.AcceptLoss = &f.loss
@@ -135,8 +143,9 @@ func (f *restoreFlags) restore(a *app, cmd *cobra.Command) (r bookdir.Restore, e
 	return r, err
 }
 
-// restored brings the book back, and tells.
-func (a *app) restored(cmd *cobra.Command, r bookdir.Restore) error {
+// restored brings the book back, and tells; receipt is where that of the command that
+// opens its epoch is to go, nil for nowhere.
+func (a *app) restored(cmd *cobra.Command, r bookdir.Restore, receipt *receiptFile) error {
 	dir := a.setting(a.dir, "DAYBOOK_DIR")
 	if dir == "" {
 		return usage("--dir says where the book is to be")
@@ -164,6 +173,9 @@ func (a *app) restored(cmd *cobra.Command, r bookdir.Restore) error {
 	m.end()
 	if err != nil {
 		return errors.Join(exists(undone(unproved(unsound(lossy(err), r.ReadOnly))), dir), undo())
+	}
+	if err := receipt.put(done.Receipt); err != nil {
+		return err
 	}
 	answer := restoredJSON{
 		Dir: dir, Book: done.Info.Book, Origin: done.Info.Origin, Epoch: done.Info.Epoch, ReadOnly: done.Info.ReadOnly,

@@ -136,9 +136,12 @@ func (s *session) now(ctx context.Context) (*views.Queries, error) {
 // changing adds the flags of commands that change the book.
 func changing(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().String("command-id", "", "the command's own `ID`, a UUID: what is repeated with the same one is entered once")
-	cmd.Flags().String("receipt", "", "write the signed receipt to this new `FILE`")
+	cmd.Flags().String("receipt", "", receiptUsage)
 	return cmd
 }
+
+// receiptUsage is what the flag of a command's receipt says.
+const receiptUsage = "write the signed receipt to this new `FILE`"
 
 // commandFlags reads the flags of changing, where the command has them.
 func (s *session) commandFlags(ctx context.Context, cmd *cobra.Command) error {
@@ -156,10 +159,10 @@ func (s *session) commandFlags(ctx context.Context, cmd *cobra.Command) error {
 		}
 	}
 	receipt, err := cmd.Flags().GetString("receipt")
-	if err != nil || receipt == "" {
+	if err != nil {
 		return err
 	}
-	s.receipt, err = s.openReceipt(ctx, receipt)
+	s.receipt, err = openReceipt(receipt, func() (bool, error) { return s.isReceipt(ctx, receipt) })
 	return err
 }
 
@@ -251,13 +254,10 @@ func (s *session) keep(r ledger.Receipt) (change, error) {
 		return c, nil
 	}
 	text, err := r.Marshal()
-	if err == nil {
-		err = s.receipt.put(text)
-	}
 	if err != nil {
 		return c, fmt.Errorf("write the receipt: %w", &unwritten{err})
 	}
-	return c, nil
+	return c, s.receipt.put(text)
 }
 
 // short is how an id is shown to people: enough of it to name it by.
