@@ -115,7 +115,7 @@ func (c ArchiveCheck) Do(ctx context.Context) (ArchiveReport, error) {
 	case errors.Is(err, archive.ErrIdentity), errors.Is(err, archive.ErrUnreachable), errors.Is(err, archive.ErrDenied):
 		return done, err
 	case err != nil:
-		found = append(found, transparency.Failure{Code: codeRing, What: strings.TrimPrefix(err.Error(), "keyring: ")})
+		found = append(found, transparency.Failure{Code: codeRing, What: strings.TrimPrefix(strings.TrimPrefix(err.Error(), "keyring: "), "archive: ")})
 	}
 	v := &verification{
 		log: &Log{Info: from.info, Store: nil, Verifier: from.verifier}, options: VerifyOptions{Unkept: true},

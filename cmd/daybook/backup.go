@@ -272,8 +272,12 @@ identity. The exit code is 1 when anything is wrong, and every failure is listed
 			}
 			err = notVerified(report.Failures, !report.OK)
 			var told *failure
-			if errors.As(err, &told) && told.code != bookdir.CodeUnproved {
-				told.hint = hintMend // it is the archive that is not as it should be
+			switch { // it is the archive that is not as it should be
+			case !errors.As(err, &told) || told.code == bookdir.CodeUnproved:
+			case told.code == "ring-damaged":
+				told.hint = hintCopied
+			default:
+				told.hint = hintMend
 			}
 			return err
 		}),

@@ -71,6 +71,8 @@ const (
 	hintVerify  = "keep a copy of the book's folder as it is, then run daybook verify to see what is wrong"
 	hintMend    = "where the book lives, delete what is damaged in the archive and run daybook backup, which writes again what is missing; where it is gone, look for another copy of the archive, or end the log before a damaged segment: daybook restore --until POSITION --accept-loss NUMBER"
 	hintBackup  = "daybook repair makes the log anew from what survives and the archive; daybook restore makes the book anew elsewhere"
+	hintFork    = "keep the folder as it is and write nothing to it: it was put back to an older copy, or the log rewritten, which no repair mends. Find the right folder, or make the book anew from its archive, in a new folder: daybook restore"
+	hintCopied  = "where the book lives, delete ring.age in the archive and run daybook backup, which writes it again; where it is gone, look for another copy of the archive: without the ring nobody can read the log"
 	hintNewer   = "use the version of daybook that wrote it, or a later one"
 	hintBusy    = "wait until the other process is done and try again"
 	hintHead    = "daybook repair makes it anew, and the log goes on in a new epoch"
@@ -148,7 +150,7 @@ var known = []struct {
 	{head.ErrBackwards, transparency.CodeContradiction, hintVerify},
 
 	{ledger.ErrLogShort, bookdir.CodeShort, hintBackup},
-	{ledger.ErrContradiction, transparency.CodeContradiction, hintBackup},
+	{ledger.ErrContradiction, transparency.CodeContradiction, hintFork},
 	{ledger.ErrClosed, "busy", hintBusy},
 
 	{jetstream.ErrNoStream, "log-missing", hintBackup},

@@ -99,6 +99,7 @@ var hints = map[string]string{
 	"unknown-payment":             "daybook payment list lists them",
 	"unknown-principal":           "an owner of the book gives roles: daybook access grant",
 	"unknown-series":              "daybook series list lists them",
+	"witness-contradiction":       hintFork,
 	"witness-unproven":            "open the book once with its key, as daybook customer list does and daybook status does not, or give a newer checkpoint with --expect; then verify again. A copy that is read only is verified with --offline",
 	"wrong-namespace":             hintExport,
 }

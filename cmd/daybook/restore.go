@@ -14,6 +14,9 @@ import (
 
 	"github.com/daybook-ledger/daybook/cmd/bookdir"
 	"github.com/daybook-ledger/daybook/eventstore"
+	"github.com/daybook-ledger/daybook/eventstore/archive"
+	"github.com/daybook-ledger/daybook/eventstore/keyring"
+	"github.com/daybook-ledger/daybook/ledger"
 	"github.com/daybook-ledger/daybook/ledger/commit"
 )
 
@@ -172,7 +175,7 @@ func (a *app) restored(cmd *cobra.Command, r bookdir.Restore, receipt *receiptFi
 	done, err := r.Do(cmd.Context(), dir)
 	m.end()
 	if err != nil {
-		return errors.Join(exists(undone(unproved(unsound(lossy(err), r.ReadOnly))), dir), undo())
+		return errors.Join(exists(undone(ringless(unproved(unsound(lossy(err), r.ReadOnly)))), dir), undo())
 	}
 	if err := receipt.put(done.Receipt); err != nil {
 		return err
@@ -217,12 +220,24 @@ func undone(err error) error {
 	return err
 }
 
-// unproved says what helps where the archive lacks the page that erases somebody.
-func unproved(err error) error {
-	if !errors.Is(err, commit.ErrNotErased) {
+// ringless says what helps where the archive's ring is damaged or missing.
+func ringless(err error) error {
+	if !errors.Is(err, archive.ErrRing) && !errors.Is(err, keyring.ErrDamaged) {
 		return err
 	}
-	return fail(classify(err).code, "daybook backup verify tells what the archive lacks; look for another copy of it", "%s", plain(err))
+	return fail(classify(err).code, hintCopied, "%s", plain(err))
+}
+
+// unproved says what helps where the archive lacks the page that erases somebody, or
+// is not that of a checkpoint.
+func unproved(err error) error {
+	switch {
+	case errors.Is(err, commit.ErrNotErased):
+		return fail(classify(err).code, "daybook backup verify tells what the archive lacks; look for another copy of it", "%s", plain(err))
+	case errors.Is(err, ledger.ErrContradiction):
+		return fail(classify(err).code, "one of the two is of a log that was rewritten: look for another copy of the archive, and ask who keeps receipts which they agree with", "%s", plain(err))
+	}
+	return err
 }
 
 // unsound says how what is sound of an archive is brought back.

@@ -41,6 +41,9 @@ var (
 	ErrIdentity = errors.New("archive: no identity that was given opens it")
 	// ErrDamaged means that an object is not what was written.
 	ErrDamaged = errors.New("archive: damaged")
+	// ErrRing means that it is the key ring that is damaged or missing, without which
+	// nothing of the log can be read.
+	ErrRing = errors.New("archive: its key ring")
 	// ErrPlace means that a text names no place.
 	ErrPlace = errors.New("archive: not a place for an archive")
 	// ErrRecipients means that recipients are none of age, or of kinds that do not

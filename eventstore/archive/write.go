@@ -106,8 +106,17 @@ func (w Writer) put(ctx context.Context, c content, last page.Head) error {
 	return err
 }
 
-// OpenRing gives the archived key ring. The receiver wipes its root key.
+// OpenRing gives the archived key ring. The receiver wipes its root key. ErrRing where
+// it is damaged or missing.
 func (l Log) OpenRing(ctx context.Context, ids Identities) (keyring.Copy, error) {
+	c, err := l.openRing(ctx, ids)
+	if errors.Is(err, ErrDamaged) || errors.Is(err, ErrNotFound) {
+		err = fmt.Errorf("%w: %w", ErrRing, err)
+	}
+	return c, err
+}
+
+func (l Log) openRing(ctx context.Context, ids Identities) (keyring.Copy, error) {
 	sealed, err := l.Place.Get(ctx, l.name(ringObject))
 	if err != nil {
 		return keyring.Copy{}, err
