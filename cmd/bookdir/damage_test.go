@@ -4,11 +4,17 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
+	"strings"
 	"testing"
 
+	"github.com/google/uuid"
+
+	"github.com/daybook-ledger/daybook/domain/customer"
 	"github.com/daybook-ledger/daybook/eventstore/memory"
 	"github.com/daybook-ledger/daybook/eventstore/page"
 	"github.com/daybook-ledger/daybook/eventstore/transparency"
+	"github.com/daybook-ledger/daybook/ledger"
 )
 
 // evidence is a good book's log, to be damaged.
@@ -19,9 +25,9 @@ type evidence struct {
 	signer *page.Signer
 }
 
-// gather makes a book of a few commits, each in a page of its own, and takes its
-// pages and its signing key.
-func gather(t *testing.T, create func(*testing.T) (string, Options)) evidence {
+// gather makes a book of a few commits, or of given ones, each in a page of its own,
+// and takes its pages and its signing key.
+func gather(t *testing.T, create func(*testing.T) (string, Options), commands ...ledger.Envelope) evidence {
 	t.Helper()
 	dir, o := create(t)
 	b, err := Open(t.Context(), dir, o)
@@ -29,8 +35,11 @@ func gather(t *testing.T, create func(*testing.T) (string, Options)) evidence {
 		t.Fatal(err)
 	}
 	defer b.Close(context.Background())
-	for _, name := range []string{"Ada", "Bob", "Cem"} {
-		if _, err := b.Do(t.Context(), register(name)); err != nil {
+	if commands == nil {
+		commands = []ledger.Envelope{register("Ada"), register("Bob"), register("Cem")}
+	}
+	for _, c := range commands {
+		if _, err := b.Do(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -132,4 +141,41 @@ func lettered(at func(body []byte) int) func([]byte) []byte {
 // commitStart is where the first commit of a page begins.
 func commitStart(body []byte) int {
 	return 4 + int(binary.BigEndian.Uint32(body)) + page.CommitOverhead
+}
+
+// What may follow from a page that cannot be read says so, and nothing else does.
+func TestWhatFollowsFromAGapSaysSo(t *testing.T) {
+	ada := register("Ada")
+	change := func(name string) ledger.Envelope {
+		return ledger.Envelope{ID: uuid.Must(uuid.NewV7()), Principal: "owner", Command: &customer.Change{
+			ID: ada.Command.(*customer.Register).ID, Country: "GB", Personal: &customer.Profile{Name: name},
+		}}
+	}
+	e := gather(t, create, ada, change("Ada B"), change("Ada C"))
+	var told []string
+	for _, f := range e.found(t, e.with(e.full(), func([]byte) []byte { return []byte{0} }), VerifyOptions{}) {
+		if f.Code == CodeRevision {
+			told = append(told, f.What)
+		}
+	}
+	if want := "an event has revision 3 of its stream, where 2 is due; that may follow from what could not be read before it, at position 2"; len(told) != 1 || told[0] != want {
+		t.Errorf("found %q", told)
+	}
+	for _, test := range []struct {
+		number uint64
+		unread []uint64
+		says   bool
+	}{{3, nil, false}, {3, []uint64{3, 8}, false}, {3, []uint64{3, 6}, true}, {1, []uint64{6}, false}} {
+		r := &revisions{unread: test.unread}
+		err := errors.Join(r.add(revision{[16]byte{1}, 1}, 5, 5), r.add(revision{[16]byte{1}, test.number}, 7, 7))
+		found := 0
+		err = errors.Join(err, r.check(nil, func(f transparency.Failure) {
+			if found++; strings.Contains(f.What, "could not be read") != test.says {
+				t.Errorf("revision %d, unread %d: %s", test.number, test.unread, f.What)
+			}
+		}))
+		if err != nil || found != 1 {
+			t.Errorf("%d found, %v", found, err)
+		}
+	}
 }

@@ -35,6 +35,8 @@ type revisions struct {
 	// stream; nil where there was none.
 	base *os.File
 	next uint64
+	// unread are the positions at which commits begin that could not be read.
+	unread []uint64
 	// limit is how many events wait in memory; bufferMax when 0.
 	limit int
 }
@@ -206,15 +208,19 @@ func (r *revisions) check(base io.Writer, found func(transparency.Failure)) erro
 		if err != nil {
 			return fmt.Errorf("bookdir: sort revisions: %w", err)
 		}
-		due := uint64(1)
+		due, after := uint64(1), uint64(0)
 		if n.stream == last.stream {
-			due = last.number + 1
+			due, after = last.number+1, last.position
 		} else if err := keepLast(base, last); err != nil {
 			return err
 		}
 		if n.order != 0 && n.number != due {
-			found(transparency.Failure{Page: n.pageNum, Position: n.position, Code: CodeRevision, What: fmt.Sprintf(
-				"an event has revision %d of its stream, where %d is due", n.number, due)})
+			what := fmt.Sprintf("an event has revision %d of its stream, where %d is due", n.number, due)
+			gap := slices.IndexFunc(r.unread, func(position uint64) bool { return position >= after && position < n.position })
+			if n.number > due && gap >= 0 {
+				what += fmt.Sprintf("; that may follow from what could not be read before it, at position %d", r.unread[gap])
+			}
+			found(transparency.Failure{Page: n.pageNum, Position: n.position, Code: CodeRevision, What: what})
 		}
 		last = n
 	}

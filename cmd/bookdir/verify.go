@@ -108,7 +108,7 @@ func (l *Log) Verify(ctx context.Context, o VerifyOptions) (_ Report, err error)
 		}
 	}
 	from := known.head()
-	v.report.From = from.Size
+	v.report.From, v.next = from.Size, from.Size
 	v.expected = slices.Clone(expected)
 	if err := v.before(ctx, from, &expected); err != nil {
 		return v.report, err
@@ -181,6 +181,8 @@ type verification struct {
 	// log, and expected all the heads that the log must contain.
 	given            []signed
 	beside, expected []transparency.Expectation
+	// next is the position of the commit that is due.
+	next uint64
 	// last is how far the log is proved, nil once something was found.
 	last *verified
 	edge page.Edge
@@ -328,10 +330,15 @@ func (v *verification) prepare(position uint64, stored []byte) any {
 // commit looks at a commit after those before it.
 func (v *verification) commit(leaf transparency.Leaf) error {
 	p := leaf.Prepared.(*prepared)
+	if leaf.Position > v.next {
+		v.headers.revisions.unread = append(v.headers.revisions.unread, v.next)
+	}
+	v.next = leaf.Position + 1
 	if err := v.receipts.check(leaf.Position, leaf.Stored); err != nil {
 		v.found = append(v.found, at(err, leaf))
 	}
 	if p.err != nil {
+		v.headers.revisions.unread = append(v.headers.revisions.unread, leaf.Position)
 		return p.err
 	}
 	if err := v.headers.check(p, leaf); err != nil {
