@@ -39,10 +39,18 @@ type Archive struct {
 	Root   tlog.Hash `json:"root"`
 	// At is when everything that was acknowledged by then was archived.
 	At time.Time `json:"at,omitzero"`
+	// Failed is why it could not be written the last time; nil where it could.
+	Failed *ArchiveFailure `json:"failed,omitempty"`
 	// Written are the digests of what was replaced last.
 	Written []byte `json:"written,omitempty"`
 	// Before are the recipients of other places that the log was archived in.
 	Before map[string][]string `json:"before,omitempty"`
+}
+
+// ArchiveFailure is why an archive cannot be written, and since when no try succeeded.
+type ArchiveFailure struct {
+	What  string    `json:"what"`
+	Since time.Time `json:"since"`
 }
 
 func (a Archive) head() page.Head { return page.Head{Page: a.Page, Size: a.Size, Root: a.Root} }
@@ -197,27 +205,27 @@ func sameRecipients(a, b []string) bool {
 
 // RequireArchive says whether receipts wait for the archive from now on.
 func (b *Book) RequireArchive(required bool) error {
-	return b.settle(func(a *Archive) { a.Required = required })
+	return settle(b.Dir, func(a *Archive) { a.Required = required })
 }
 
 // RememberDrillIdentity says which file a drill opens the archive with from now on,
 // where none is named. The path is an absolute one.
 func (b *Book) RememberDrillIdentity(path string) error {
-	return b.settle(func(a *Archive) { a.DrillIdentity = path })
+	return settle(b.Dir, func(a *Archive) { a.DrillIdentity = path })
 }
 
-// settle changes what is said of the archive. It waits for no backup: the archive may
-// be what stands still.
-func (b *Book) settle(change func(*Archive)) error {
-	unlock, err := lockSettings(b.Dir)
+// settle changes what is said of a book's archive. It waits for no backup: the archive
+// may be what stands still.
+func settle(dir string, change func(*Archive)) error {
+	unlock, err := lockSettings(dir)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	a, err := ReadArchive(b.Dir)
+	a, err := ReadArchive(dir)
 	if err != nil {
 		return err
 	}
 	change(&a)
-	return a.write(b.Dir)
+	return a.write(dir)
 }

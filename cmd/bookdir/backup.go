@@ -131,7 +131,12 @@ type backup struct {
 }
 
 // run writes what the archive lacks up to a head, after the keys that it uses.
-func (r *backup) run(ctx context.Context, to page.Head, progress func(done, of uint64)) (Archived, error) {
+func (r *backup) run(ctx context.Context, to page.Head, progress func(done, of uint64)) (_ Archived, err error) {
+	defer func() {
+		if err != nil && ctx.Err() == nil {
+			r.failed(err)
+		}
+	}()
 	l := r.link
 	if err := r.begin(ctx, to); err != nil {
 		return Archived{}, err
@@ -156,8 +161,28 @@ func (r *backup) run(ctx context.Context, to page.Head, progress func(done, of u
 			return Archived{Pages: r.archive.Page - from.Page}, err
 		}
 	}
-	r.archive.At = r.begun
+	r.archive.At, r.archive.Failed = r.begun, nil
 	return Archived{r.archive, to.Page - min(to.Page, from.Page)}, r.keep()
+}
+
+// failed takes note of why the archive could not be written, for whoever asks how far it
+// reaches. Writing the same again at each try would only wear the disk.
+func (r *backup) failed(cause error) {
+	what, dir := cause.Error(), r.link.dir
+	now, err := ReadArchive(dir)
+	if err != nil || now.To != r.archive.To || now.Failed != nil && now.Failed.What == what {
+		return
+	}
+	_ = settle(dir, func(a *Archive) { // it is but a note, and the cause is told
+		if a.To != r.archive.To {
+			return
+		}
+		since := r.begun
+		if a.Failed != nil {
+			since = a.Failed.Since
+		}
+		a.Failed = &ArchiveFailure{what, since}
+	})
 }
 
 // begin sees how far the archive reaches, and writes what is replaced there. The log was

@@ -69,11 +69,13 @@ type cosignedJSON struct {
 }
 
 // archiveStatusJSON is how far the archive reaches. Behind is how many commits the
-// log has more, Age the seconds since everything was archived.
+// log has more, Age the seconds since everything was archived, and Failed why it could
+// not be written the last time; absent where it could.
 type archiveStatusJSON struct {
 	archiveJSON
-	Behind uint64 `json:"behind"`
-	Age    int64  `json:"age"`
+	Behind uint64                  `json:"behind"`
+	Age    int64                   `json:"age"`
+	Failed *bookdir.ArchiveFailure `json:"failed,omitempty"`
 }
 
 // archived adds how far the archive reaches.
@@ -88,7 +90,10 @@ func (s *statusJSON) archived(dir string, now time.Time) error {
 	if a.Origin != s.Origin {
 		a.Size, a.Page, a.At = 0, 0, time.Time{} // of an earlier epoch
 	}
-	s.Archive = &archiveStatusJSON{newArchiveJSON(a), s.Size - min(s.Size, a.Size), 0}
+	s.Archive = &archiveStatusJSON{newArchiveJSON(a), s.Size - min(s.Size, a.Size), 0, a.Failed}
+	if a.Failed != nil {
+		a.Failed.What = plain(errors.New(a.Failed.What))
+	}
 	if !a.At.IsZero() {
 		s.Archive.Age = int64(now.Sub(a.At).Seconds())
 	}
@@ -220,7 +225,14 @@ func (s statusJSON) people(w io.Writer) {
 	default:
 		t.add("Archive", fmt.Sprintf("%s, %s behind, complete %s ago", s.Archive.To, count(s.Archive.Behind, "commit"), time.Duration(s.Archive.Age)*time.Second))
 	}
-	if s.Archive != nil && s.Archive.Required {
+	if s.Archive != nil && s.Archive.Failed != nil {
+		t.add("", fmt.Sprintf("since %s no try to write to it succeeded: %s", s.Archive.Failed.Since.Local().Format(time.DateTime), s.Archive.Failed.What))
+	}
+	switch {
+	case s.Archive == nil || !s.Archive.Required:
+	case s.Archive.Failed != nil:
+		t.add("", "receipts wait for it: no command is taken until one does")
+	default:
 		t.add("", "receipts wait for it")
 	}
 	if s.ReadOnly {
