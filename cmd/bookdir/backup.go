@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/daybook-ledger/daybook/eventstore"
@@ -166,11 +167,15 @@ func (r *backup) run(ctx context.Context, to page.Head, progress func(done, of u
 }
 
 // failed takes note of why the archive could not be written, for whoever asks how far it
-// reaches. Writing the same again at each try would only wear the disk.
+// reaches. Writing the same again at each try would only wear the disk; and it is the same
+// where only numbers differ, as those of temporary files and of ports do at each try.
 func (r *backup) failed(cause error) {
 	what, dir := cause.Error(), r.link.dir
+	if len(what) > maxFailure {
+		what = strings.ToValidUTF8(what[:maxFailure], "")
+	}
 	now, err := ReadArchive(dir)
-	if err != nil || now.To != r.archive.To || now.Failed != nil && now.Failed.What == what {
+	if err != nil || now.To != r.archive.To || now.Failed != nil && numberless(now.Failed.What) == numberless(what) {
 		return
 	}
 	_ = settle(dir, func(a *Archive) { // it is but a note, and the cause is told
@@ -183,6 +188,16 @@ func (r *backup) failed(cause error) {
 		}
 		a.Failed = &ArchiveFailure{what, since}
 	})
+}
+
+// numberless is a text without its digits.
+func numberless(text string) string {
+	return strings.Map(func(r rune) rune {
+		if '0' <= r && r <= '9' {
+			return -1
+		}
+		return r
+	}, text)
 }
 
 // begin sees how far the archive reaches, and writes what is replaced there. The log was

@@ -252,3 +252,45 @@ func TestALogEndsBeforeADamagedSegment(t *testing.T) {
 		t.Errorf("what is damaged was asked for: %v", err)
 	}
 }
+
+// The note of why the archive cannot be written is not written anew at each try because
+// a number in it is another, as that of a temporary file is or of a port; and a place
+// that answers at length does not make it long.
+func TestTheNoteOfAFailureIsWrittenOnce(t *testing.T) {
+	t.Parallel()
+	a := newArchived(t)
+	a.with(t, func(b *Book) {
+		told := func(text string) []byte {
+			err := b.current().locked(t.Context(), func(r *backup) error {
+				r.failed(errors.New(text))
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, err := os.ReadFile(archivePath(a.dir))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return data
+		}
+		at := func() os.FileInfo {
+			info, err := os.Stat(archivePath(a.dir))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return info
+		}
+		told("open /mnt/.unfinished-123: read-only file system")
+		was := at()
+		if told("open /mnt/.unfinished-4567: read-only file system"); !os.SameFile(was, at()) {
+			t.Error("it was written again")
+		}
+		if text := told("open /mnt/.unfinished-4567: no space left"); !strings.Contains(string(text), "no space left") {
+			t.Errorf("%s", text)
+		}
+		if text := told(strings.Repeat("<html>", 100_000)); len(text) > 10*maxFailure {
+			t.Errorf("it has %d bytes", len(text))
+		}
+	})
+}
