@@ -708,3 +708,34 @@ func TestADamagedSegmentCostsNothingBeforeIt(t *testing.T) {
 		})
 	}
 }
+
+// By the list of keys of a later epoch an archive of an earlier one comes back up to where
+// that begins, also where a key signed in it that began after that and so is in that list
+// no more.
+func TestAnEarlierArchiveByTheKeysOfALaterEpoch(t *testing.T) {
+	t.Parallel()
+	a := newArchived(t)
+	a.enter(t, true, "Ada", "Bob")
+	admin, err := OpenAdmin(t.Context(), a.dir, "", a.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := admin.Rotate(false); err != nil {
+		t.Fatal(err)
+	}
+	if err := admin.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a.enter(t, true, "Cy")
+	later, _, _, err := a.restore(t, func(r *Restore) { r.UntilSize, r.AcceptLoss = 2, new(uint64(2)) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, readOnly := range []bool{true, false} {
+		dir, o, done, err := a.restore(t, func(r *Restore) { r.ReadOnly, r.UntilSize, r.Trust = readOnly, 2, info(t, later).signed })
+		if err != nil || done.Head.Size != 2 {
+			t.Fatalf("read-only=%t: %+v, %v", readOnly, done, err)
+		}
+		sound(t, dir, o)
+	}
+}
