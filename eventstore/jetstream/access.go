@@ -152,7 +152,7 @@ func serverOptions(c Config, u users, port int) (*server.Options, error) {
 	o.DontListen = u.reader == nil
 	o.NoSigs = true
 	o.MaxConn = connections
-	o.AuthTimeout = connectTimeout.Seconds() // as long as whoever connects waits
+	o.AuthTimeout = readyTimeout.Seconds() // as long as this process waits for it
 	o.MaxPayload = maxPage + headerRoom
 	o.JetStream = true
 	o.DisableJetStreamBanner = true
