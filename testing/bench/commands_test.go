@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"testing"
+	"time"
 
 	"filippo.io/age"
 	"github.com/google/uuid"
@@ -86,7 +87,8 @@ func publish(b *testing.B, callers, size int) measured {
 		b.Fatal(err)
 	}
 	defer server.Shutdown()
-	js, err := natsjs.New(server.Conn())
+	// With a thousand callers on a slow disk each waits for a thousand flushes.
+	js, err := natsjs.New(server.Conn(), natsjs.WithDefaultTimeout(time.Minute))
 	if err != nil {
 		b.Fatal(err)
 	}
