@@ -43,6 +43,20 @@ func (w *world) erased(o ledger.Book, who string) <-chan error {
 	return done
 }
 
+// unread is the log, which cannot be read from a first page on while it is away.
+func (w *world) unread(away func(first uint64) bool) eventstore.Store {
+	store := &reads{hooked: hooked{Store: w.store, append: w.store.Append}}
+	store.read = func(ctx context.Context, first, last uint64) iter.Seq2[eventstore.Page, error] {
+		if away(first) {
+			return func(yield func(eventstore.Page, error) bool) {
+				yield(eventstore.Page{}, fmt.Errorf("%w: for a while", eventstore.ErrUnavailable))
+			}
+		}
+		return w.store.Read(ctx, first, last)
+	}
+	return store
+}
+
 func registration(t *testing.T, who string, p customer.Profile) domain.Command {
 	t.Helper()
 	c, err := customer.NewRegister(given.ID(who), "GB", p)
@@ -212,15 +226,7 @@ func TestClosedWhileErasing(t *testing.T) {
 func TestTheLogIsAwayWhileErasing(t *testing.T) {
 	w := newWorld(t)
 	var cut atomic.Bool
-	store := &reads{hooked: hooked{Store: w.store, append: w.store.Append}}
-	store.read = func(ctx context.Context, first, last uint64) iter.Seq2[eventstore.Page, error] {
-		if first == 1 && cut.CompareAndSwap(true, false) {
-			return func(yield func(eventstore.Page, error) bool) {
-				yield(eventstore.Page{}, fmt.Errorf("%w: for a moment", eventstore.ErrUnavailable))
-			}
-		}
-		return w.store.Read(ctx, first, last)
-	}
+	store := w.unread(func(first uint64) bool { return first == 1 && cut.CompareAndSwap(true, false) })
 	o := w.mustOpen("a", store)
 	w.begin(o)
 	w.do(o, old("bob")...)
@@ -242,15 +248,7 @@ func TestTheLogStaysAwayWhileErasing(t *testing.T) {
 		w := newWorld(t)
 		w.answerWithin = 100 * time.Millisecond
 		var away atomic.Bool
-		store := &reads{hooked: hooked{Store: w.store, append: w.store.Append}}
-		store.read = func(ctx context.Context, first, last uint64) iter.Seq2[eventstore.Page, error] {
-			if away.Load() {
-				return func(yield func(eventstore.Page, error) bool) {
-					yield(eventstore.Page{}, fmt.Errorf("%w: for a while", eventstore.ErrUnavailable))
-				}
-			}
-			return w.store.Read(ctx, first, last)
-		}
+		store := w.unread(func(uint64) bool { return away.Load() })
 		o := w.mustOpen("a", store)
 		w.begin(o)
 		w.do(o, old("bob")...)
@@ -359,15 +357,7 @@ func TestTheLogIsAwayWhileStatesAreReplaced(t *testing.T) {
 	w := newWorld(t)
 	w.answerWithin = 100 * time.Millisecond
 	var away atomic.Bool
-	store := &reads{hooked: hooked{Store: w.store, append: w.store.Append}}
-	store.read = func(ctx context.Context, first, last uint64) iter.Seq2[eventstore.Page, error] {
-		if away.Load() {
-			return func(yield func(eventstore.Page, error) bool) {
-				yield(eventstore.Page{}, fmt.Errorf("%w: for a while", eventstore.ErrUnavailable))
-			}
-		}
-		return w.store.Read(ctx, first, last)
-	}
+	store := w.unread(func(uint64) bool { return away.Load() })
 	came, goOn := w.held("ready")
 	o := w.mustOpen("a", store)
 	w.begin(o)

@@ -57,16 +57,7 @@ func TestAPruningAfterARotation(t *testing.T) {
 	a.enter(t, true, "Ada")
 	a.enter(t, true, "Bob")
 	a.enter(t, false, "Cy")
-	admin, err := OpenAdmin(t.Context(), a.dir, "", a.options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := admin.Rotate(false); err != nil {
-		t.Fatal(err)
-	}
-	if err := admin.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	rotate(t, a.dir, a.options)
 	a.with(t, func(b *Book) {
 		if done, err := b.Prune(t.Context()); err != nil || done.Merged != 3 {
 			t.Fatalf("%+v, %v", done, err)

@@ -21,10 +21,7 @@ import (
 // witnesses had cosigned, rotates it, and gives what the other signs with.
 func (a *archived) compromise(t *testing.T, cosigned uint64) *page.Signer {
 	t.Helper()
-	admin, err := OpenAdmin(t.Context(), a.dir, "", a.options)
-	if err != nil {
-		t.Fatal(err)
-	}
+	admin := openAdmin(t, a.dir, a.options)
 	seed, err := named(admin.link.keys, signingKey)
 	if err != nil {
 		t.Fatal(err)

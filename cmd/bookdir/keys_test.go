@@ -22,6 +22,18 @@ func openAdmin(t *testing.T, dir string, o Options) *Admin {
 	return admin
 }
 
+// rotate has another key sign a book's log from now on.
+func rotate(t *testing.T, dir string, o Options) {
+	t.Helper()
+	admin := openAdmin(t, dir, o)
+	if _, _, err := admin.Rotate(false); err != nil {
+		t.Fatal(err)
+	}
+	if err := admin.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // While keys are changed no other process is served, so that nothing is signed by the
 // old key beyond where the new one begins.
 func TestNobodyIsServedWhileKeysAreChanged(t *testing.T) {

@@ -125,13 +125,7 @@ func TestALogIsNotReadOnAsAnother(t *testing.T) {
 	defer l.Close(context.Background())
 	end()
 	l.Store.(*onward).yields = 0
-	admin := openAdmin(t, dir, o)
-	if _, _, err := admin.Rotate(false); err != nil {
-		t.Fatal(err)
-	}
-	if err := admin.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	rotate(t, dir, o)
 	for range 2 { // whoever asks again is told the same
 		if r, err := l.Verify(t.Context(), VerifyOptions{}); !errors.Is(err, ErrBusy) || len(r.Failures) > 0 {
 			t.Errorf("after a rotation: %+v, %v", r, err)
@@ -347,13 +341,7 @@ func TestAnExportIsOfOneLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	end()
-	admin := openAdmin(t, dir, o)
-	if _, _, err := admin.Rotate(false); err != nil {
-		t.Fatal(err)
-	}
-	if err := admin.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	rotate(t, dir, o)
 	inBook(t, dir, o, func(other *Book) {
 		if _, err := other.Do(t.Context(), register("Ada")); err != nil {
 			t.Fatal(err)

@@ -112,10 +112,7 @@ func TestARefusedRepairChangesNothing(t *testing.T) {
 		},
 		"the identity is elsewhere": {
 			func(t *testing.T, a *archived) {
-				admin, err := OpenAdmin(t.Context(), a.dir, "", a.options)
-				if err != nil {
-					t.Fatal(err)
-				}
+				admin := openAdmin(t, a.dir, a.options)
 				if err := errors.Join(admin.TakeOffline(filepath.Join(t.TempDir(), "identity")), admin.Close(t.Context())); err != nil {
 					t.Fatal(err)
 				}

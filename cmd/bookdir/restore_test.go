@@ -567,10 +567,7 @@ func TestAnOfflineIdentityIsAskedFor(t *testing.T) {
 	t.Parallel()
 	a := newArchived(t)
 	file := filepath.Join(t.TempDir(), "identity")
-	admin, err := OpenAdmin(t.Context(), a.dir, "", a.options)
-	if err != nil {
-		t.Fatal(err)
-	}
+	admin := openAdmin(t, a.dir, a.options)
 	if err := errors.Join(admin.TakeOffline(file), admin.Close(t.Context())); err != nil {
 		t.Fatal(err)
 	}
@@ -716,16 +713,7 @@ func TestAnEarlierArchiveByTheKeysOfALaterEpoch(t *testing.T) {
 	t.Parallel()
 	a := newArchived(t)
 	a.enter(t, true, "Ada", "Bob")
-	admin, err := OpenAdmin(t.Context(), a.dir, "", a.options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := admin.Rotate(false); err != nil {
-		t.Fatal(err)
-	}
-	if err := admin.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	rotate(t, a.dir, a.options)
 	a.enter(t, true, "Cy")
 	later, _, _, err := a.restore(t, func(r *Restore) { r.UntilSize, r.AcceptLoss = 2, new(uint64(2)) })
 	if err != nil {

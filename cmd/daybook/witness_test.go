@@ -238,12 +238,19 @@ func TestAWitnessSeesARollback(t *testing.T) {
 	}
 }
 
-// A bundle has the cosigned checkpoint where that covers it, however far the log has
-// gone on since; but never one that is of another history.
-func TestEvidenceIsCosignedWhereItCanBe(t *testing.T) {
+// witnessed is a desk whose book has one witness.
+func witnessed(t *testing.T) *desk {
+	t.Helper()
 	w := background(t, "witness", "--state", filepath.Join(t.TempDir(), "w1"), "--name", "witness.example/w1")
 	d := newDesk(t)
 	d.run("keys", "witness", "add", w.Key, w.URL)
+	return d
+}
+
+// A bundle has the cosigned checkpoint where that covers it, however far the log has
+// gone on since; but never one that is of another history.
+func TestEvidenceIsCosignedWhereItCanBe(t *testing.T) {
+	d := witnessed(t)
 	d.run("customer", "add", "Ada", "--country", "GB")
 	if err := os.CopyFS(d.path("copy"), os.DirFS(d.path("book"))); err != nil {
 		t.Fatal(err)
@@ -297,9 +304,7 @@ func TestEvidenceIsCosignedWhereItCanBe(t *testing.T) {
 // A check goes on though the cosigned checkpoint lags behind it, if it held the log
 // against that very one; one that was kept elsewhere makes it begin again.
 func TestACheckGoesOnWithoutWitnesses(t *testing.T) {
-	w := background(t, "witness", "--state", filepath.Join(t.TempDir(), "w1"), "--name", "witness.example/w1")
-	d := newDesk(t)
-	d.run("keys", "witness", "add", w.Key, w.URL)
+	d := witnessed(t)
 	d.run("customer", "add", "Ada", "--country", "GB")
 	put := func(from, to string) {
 		t.Helper()
@@ -338,9 +343,7 @@ func TestACheckGoesOnWithoutWitnesses(t *testing.T) {
 // A checkpoint beside the log that is older than what a witness has cosigned shows
 // nothing of what comes after it: a fork from there on would look the same.
 func TestAWitnessThatIsAheadIsNoProof(t *testing.T) {
-	w := background(t, "witness", "--state", filepath.Join(t.TempDir(), "w1"), "--name", "witness.example/w1")
-	d := newDesk(t)
-	d.run("keys", "witness", "add", w.Key, w.URL)
+	d := witnessed(t)
 	d.run("customer", "add", "Ada", "--country", "GB")
 	beside := []string{"checkpoint", "cosigned"}
 	old, now := map[string][]byte{}, map[string][]byte{}
@@ -397,9 +400,7 @@ func TestAWitnessThatIsAheadIsNoProof(t *testing.T) {
 // The list of keys says who must be asked. That nothing is there to ask by is told,
 // and so is that nobody knows where.
 func TestWitnessesAreNotSkippedInSilence(t *testing.T) {
-	w := background(t, "witness", "--state", filepath.Join(t.TempDir(), "w1"), "--name", "witness.example/w1")
-	d := newDesk(t)
-	d.run("keys", "witness", "add", w.Key, w.URL)
+	d := witnessed(t)
 	d.run("verify") // the book was not opened since
 	d.run("customer", "add", "Ada", "--country", "GB")
 	remove := func(names ...string) {
